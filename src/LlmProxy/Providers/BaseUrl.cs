@@ -3,7 +3,7 @@ using LlmProxy.Http;
 
 namespace LlmProxy.Providers;
 
-/// <summary>Where a provider is: a fixed scheme and host, and a path that comes before what the client asks for.</summary>
+/// <summary>Where a provider is: a fixed scheme and host, and a path that precedes what the client asks for.</summary>
 internal sealed class BaseUrl
 {
     private BaseUrl(Uri address, string path) =>
@@ -50,7 +50,7 @@ internal sealed class BaseUrl
         return new BaseUrl(address, path);
     }
 
-    /// <summary>What is wrong before .NET's lenient reader may repair it: it drops tabs and turns backslashes round.</summary>
+    /// <summary>What is wrong, seen before .NET repairs it: it drops tabs and turns backslashes round.</summary>
     private static string FaultOfText(string text) => text switch
     {
         _ when !text.StartsWith("https://", StringComparison.OrdinalIgnoreCase)

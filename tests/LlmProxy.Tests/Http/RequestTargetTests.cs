@@ -133,15 +133,16 @@ public sealed class RequestTargetTests
 
                 var provider = route.Provider;
                 var suffix = string.Concat(target.RawPath[route.PrefixLength..], target.Query);
-                var sent = new Uri(provider.Origin + provider.BasePath + suffix, AsItIs);
-                var asLenientServersReadIt = new Uri(provider.Origin + provider.BasePath + Uri.UnescapeDataString(suffix));
+                var before = provider.Origin + provider.BasePath;
+                var sent = new Uri(before + suffix, AsItIs);
+                var readLeniently = new Uri(before + Uri.UnescapeDataString(suffix));
                 Assert.Equal(provider.BaseUrl.Host, sent.Host);
-                Assert.Equal(provider.BaseUrl.Host, asLenientServersReadIt.Host);
+                Assert.Equal(provider.BaseUrl.Host, readLeniently.Host);
                 Assert.Equal(provider.BasePath + suffix, sent.PathAndQuery);
                 if (route.EndpointIsAllowed)
                 {
-                    Assert.StartsWith(provider.BasePath + "/v1/", asLenientServersReadIt.AbsolutePath, StringComparison.Ordinal);
-                    Assert.Contains(EndpointOf(asLenientServersReadIt, provider), AllowedEndpoints, StringComparer.Ordinal);
+                    Assert.StartsWith(provider.BasePath + "/v1/", readLeniently.AbsolutePath, StringComparison.Ordinal);
+                    Assert.Contains(EndpointOf(readLeniently, provider), AllowedEndpoints, StringComparer.Ordinal);
                 }
             },
             iter: 100_000);
@@ -164,12 +165,13 @@ public sealed class RequestTargetTests
     private static readonly string[] AllowedEndpoints = ["models", "files", "messages"];
 
     private static readonly Gen<string> HostileTargets = Gen.Select(
-        Given.OneOf("", "/", "/", "/v1", "/v1/", "/anthropic/", "/anthropic/v1/", "/%61nthropic/v1/", "http://evil.test/"),
         Given.OneOf(
-            "/", "//", ".", "..", "...", "/../", "/./", "\\", "%2e", "%2E%2e", "%2f", "%5c", "%25", "%252e", "%00", "%0a", "%3f",
-            "%23", "%40", "%3a", "%c0%ae", "%e2%80%a8", "%6d", "%", "%g1", "@evil.test", ":80", ":", "?", "#", ";", ";x=/",
-            "v1", "models", "files", "messages", "anthropic", "evil.test", "http://evil.test", " ", "\t", "\r\n", "\u0000",
-            "\u00e9", "\uff0f", "a", "&", "=").Array[0, 7],
+            "", "/", "/", "/v1", "/v1/", "/anthropic/", "/anthropic/v1/", "/%61nthropic/v1/", "http://evil.test/"),
+        Given.OneOf(
+            "/", "//", ".", "..", "...", "/../", "/./", "\\", "%2e", "%2E%2e", "%2f", "%5c", "%25", "%252e", "%00",
+            "%0a", "%3f", "%23", "%40", "%3a", "%c0%ae", "%e2%80%a8", "%6d", "%", "%g1", "@evil.test", ":80", ":", "?",
+            "#", ";", ";x=/", "v1", "models", "files", "messages", "anthropic", "evil.test", "http://evil.test", " ", "\t",
+            "\r\n", "\u0000", "\u00e9", "\uff0f", "a", "&", "=").Array[0, 7],
         static (start, pieces) => start + string.Concat(pieces));
 
     private static string EndpointOf(Uri address, Provider provider) =>

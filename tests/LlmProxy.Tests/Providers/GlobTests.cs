@@ -101,7 +101,7 @@ public sealed class GlobTests
     private static Gen<string> SmallText(string alphabet, int length) =>
         Gen.Char[alphabet].Array[0, length].Select(static characters => new string(characters));
 
-    /// <summary>The definition, word for word, with every choice tried. The pattern is known to be well formed.</summary>
+    /// <summary>The definition, word for word, with every choice tried. The pattern must be well formed.</summary>
     private static bool NaiveMatch(ReadOnlySpan<char> pattern, ReadOnlySpan<char> text)
     {
         if (pattern.IsEmpty)

@@ -170,7 +170,9 @@ public sealed class ParamRulesTests
     {
         var refusal = Judge("""{"model":"o1\r\n\u001b[31m\u202epro"}""");
 
-        Assert.Equal("The value 'o1[31mpro' of parameter 'model' is not allowed. Allowed are: gpt-4o, gpt-4o-*.", refusal?.Message);
+        Assert.Equal(
+            "The value 'o1[31mpro' of parameter 'model' is not allowed. Allowed are: gpt-4o, gpt-4o-*.",
+            refusal?.Message);
     }
 
     [Theory]

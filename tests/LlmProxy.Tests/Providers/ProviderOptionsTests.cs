@@ -32,7 +32,7 @@ public sealed class ProviderOptionsTests : IDisposable
         var table = Read().Table!;
 
         Assert.Equal("openai", table.Default.Name);
-        Assert.Equal(["openai", "anthropic"], table.All.Select(static provider => provider.Name), StringComparer.Ordinal);
+        Assert.Equal(["openai", "anthropic"], table.All.Select(static provider => provider.Name).ToArray());
     }
 
     [Fact]
@@ -46,7 +46,9 @@ public sealed class ProviderOptionsTests : IDisposable
     [Fact]
     public async Task DEFAULT_API_PROVIDER_overrides_default_api()
     {
-        Assert.Equal("openai", (await ReadFileAsync(TwoProviders, ("DEFAULT_API_PROVIDER", "openai"))).Table!.Default.Name);
+        var options = await ReadFileAsync(TwoProviders, ("DEFAULT_API_PROVIDER", "openai"));
+
+        Assert.Equal("openai", options.Table!.Default.Name);
     }
 
     [Fact]
@@ -63,8 +65,11 @@ public sealed class ProviderOptionsTests : IDisposable
     {
         var yaml = TwoProviders.Replace("https:", "http:", StringComparison.Ordinal);
 
-        Assert.Equal(2, (await ComplaintsOfAsync(yaml)).Count);
-        Assert.Equal("http://second.test", (await ReadFileAsync(yaml, ("ALLOW_HTTP_UPSTREAM", "true"))).Table!.Default.Origin);
+        var refused = await ComplaintsOfAsync(yaml);
+        var allowed = await ReadFileAsync(yaml, ("ALLOW_HTTP_UPSTREAM", "true"));
+
+        Assert.Equal(2, refused.Count);
+        Assert.Equal("http://second.test", allowed.Table!.Default.Origin);
     }
 
     [Fact]
@@ -83,11 +88,13 @@ public sealed class ProviderOptionsTests : IDisposable
     [InlineData("ALLOW_HTTP_UPSTREAM", "perhaps", "ALLOW_HTTP_UPSTREAM must be true or false")]
     [InlineData("REQUEST_TIMEOUT", "0", "REQUEST_TIMEOUT must be a duration")]
     [InlineData("REQUEST_TIMEOUT", "30", "REQUEST_TIMEOUT must be a duration")]
-    [InlineData("API_CONFIG_PATH", "/nowhere/providers.yaml", "API_CONFIG_PATH: the provider file /nowhere/providers.yaml cannot")]
+    [InlineData("API_CONFIG_PATH", "/nowhere/providers.yaml", "the provider file /nowhere/providers.yaml cannot")]
     [InlineData("API_CONFIG_PATH", "/", "API_CONFIG_PATH: the provider file / cannot be read")]
     public async Task A_wrong_setting_is_named(string name, string value, string complaint)
     {
-        Assert.Contains(complaint, Assert.Single(await ComplaintsOfAsync(TwoProviders, (name, value))), StringComparison.Ordinal);
+        var complaints = await ComplaintsOfAsync(TwoProviders, (name, value));
+
+        Assert.Contains(complaint, Assert.Single(complaints), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -95,8 +102,9 @@ public sealed class ProviderOptionsTests : IDisposable
     {
         var yaml = TwoProviders.Replace("openai:", "first:", StringComparison.Ordinal);
 
-        Assert.Contains("OPENAI_API_URL is about the provider 'openai'",
-            Assert.Single(await ComplaintsOfAsync(yaml, ("OPENAI_API_URL", "https://x.test"))), StringComparison.Ordinal);
+        var complaint = Assert.Single(await ComplaintsOfAsync(yaml, ("OPENAI_API_URL", "https://x.test")));
+
+        Assert.Contains("OPENAI_API_URL is about the provider 'openai'", complaint, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -107,8 +115,11 @@ public sealed class ProviderOptionsTests : IDisposable
         var yaml = TwoProviders.Replace("default_api: second\n", string.Empty, StringComparison.Ordinal)
             .Replace("openai:", first + ":", StringComparison.Ordinal);
 
-        Assert.StartsWith(complaint ?? string.Empty, (await ComplaintsOfAsync(yaml)).SingleOrDefault(string.Empty), StringComparison.Ordinal);
-        Assert.Equal(complaint is null ? "openai" : null, (await ReadFileAsync(yaml)).Table?.Default.Name);
+        var said = (await ComplaintsOfAsync(yaml)).SingleOrDefault(string.Empty);
+        var options = await ReadFileAsync(yaml);
+
+        Assert.StartsWith(complaint ?? string.Empty, said, StringComparison.Ordinal);
+        Assert.Equal(complaint is null ? "openai" : null, options.Table?.Default.Name);
     }
 
     [Fact]
@@ -153,7 +164,8 @@ public sealed class ProviderOptionsTests : IDisposable
         return Read([("API_CONFIG_PATH", _path), .. settings]);
     }
 
-    private async Task<IReadOnlyList<string>> ComplaintsOfAsync(string yaml, params (string Name, string Value)[] settings)
+    private async Task<IReadOnlyList<string>> ComplaintsOfAsync(
+        string yaml, params (string Name, string Value)[] settings)
     {
         await File.WriteAllTextAsync(_path, yaml, Cancelled);
         return Complaints([("API_CONFIG_PATH", _path), .. settings]);

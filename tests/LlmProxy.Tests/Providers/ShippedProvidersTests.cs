@@ -7,7 +7,9 @@ namespace LlmProxy.Tests.Providers;
 public sealed class ShippedProvidersTests
 {
     private readonly ProviderTable _table = ProviderOptions.Read(new SettingsReader(
-        new Dictionary<string, string?>(StringComparer.Ordinal), new Dictionary<string, string>(StringComparer.Ordinal), [])).Table!;
+        new Dictionary<string, string?>(StringComparer.Ordinal),
+        new Dictionary<string, string>(StringComparer.Ordinal),
+        [])).Table!;
 
     [Theory]
     [InlineData("/v1/chat/completions")]

@@ -1,4 +1,3 @@
-using System.Net;
 using LlmProxy.Http;
 
 namespace LlmProxy.Providers;
@@ -40,7 +39,7 @@ internal sealed class BaseUrl
             return null;
         }
 
-        if (address.Scheme == Uri.UriSchemeHttp && !allowHttp && !IsThisMachine(address))
+        if (address.Scheme == Uri.UriSchemeHttp && !allowHttp && !address.IsLoopback)
         {
             wrong = "is plain http to another machine, which would show the provider key to the network "
                 + "(ALLOW_HTTP_UPSTREAM=true permits it)";
@@ -79,9 +78,4 @@ internal sealed class BaseUrl
         var slash = rest.IndexOf('/');
         return slash < 0 ? rest : rest[..slash];
     }
-
-    // Uri.IsLoopback trusts more names than resolve to this machine everywhere.
-    private static bool IsThisMachine(Uri address) =>
-        address.Host == "localhost"
-        || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var literal) && IPAddress.IsLoopback(literal));
 }

@@ -252,8 +252,8 @@ public sealed class ProviderFileTests
 
     private static readonly Gen<string> Garbage = Given.OneOf(
         "", ":", "- ", "[", "]", "{", "}", "&a", "*a", "!", "!!map", "!<", "|", ">", "%YAML 3.0\n", "---\n", "...\n",
-        "\t", "\n", "\r", "\0", "\u0085", "\ufeff", "\ud800", "'", "\"", "\\", "\"\\x", "\"\\ud800\"", "? ", "#", "@", "`",
-        "<<: *a\n", ",", "~")
+        "\t", "\n", "\r", "\0", "\u0085", "\ufeff", "\ud800", "'", "\"", "\\", "\"\\x", "\"\\ud800\"", "? ", "#", "@",
+        "`", "<<: *a\n", ",", "~")
         .Array[1, 5].Select(static pieces => string.Concat(pieces));
 
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);

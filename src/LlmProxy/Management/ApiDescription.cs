@@ -1,3 +1,7 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using LlmProxy.Http;
 using Microsoft.OpenApi;
 
 namespace LlmProxy.Management;
@@ -27,8 +31,16 @@ internal static class ApiDescription
         ["503"] = "The database cannot be reached just now, or the server is shutting down.",
     };
 
-    public static IServiceCollection AddApiDescription(this IServiceCollection services) =>
-        services.AddOpenApi(options =>
+    public static IServiceCollection AddApiDescription(this IServiceCollection services)
+    {
+        // Schemas are made from the framework's JSON options, so these must write what the endpoints write.
+        services.ConfigureHttpJsonOptions(static options =>
+        {
+            options.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+            options.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+        });
+        services.DescribeTypes(HealthJson.Default).DescribeTypes(ProblemJson.Default);
+        return services.AddOpenApi(options =>
         {
             options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
             options.AddDocumentTransformer(static (document, _, _) =>
@@ -50,6 +62,11 @@ internal static class ApiDescription
                 return Task.CompletedTask;
             });
         });
+    }
+
+    /// <summary>Makes a feature's requests and answers known to the description.</summary>
+    public static IServiceCollection DescribeTypes(this IServiceCollection services, IJsonTypeInfoResolver types) =>
+        services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, types));
 
     public static void MapApiDescription(this IEndpointRouteBuilder app)
     {

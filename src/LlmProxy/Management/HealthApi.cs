@@ -82,4 +82,5 @@ internal sealed record HealthReport
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(HealthReport))]
+[JsonSerializable(typeof(string))]
 internal sealed partial class HealthJson : JsonSerializerContext;

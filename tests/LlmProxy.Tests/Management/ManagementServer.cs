@@ -3,12 +3,14 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using LlmProxy.Management;
 using LlmProxy.Secrets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -55,6 +57,13 @@ internal sealed class ManagementServer : IAsyncDisposable
         builder.Services.AddManagement(
             new ManagementOptions(new Secret(Token)), askStore ?? (static (_, _) => Task.CompletedTask));
         add?.Invoke(builder.Services);
+
+        // The native executable has no reflection to fall back to, so the tests have none either.
+        builder.Services.PostConfigure<JsonOptions>(options =>
+        {
+            var chain = options.SerializerOptions.TypeInfoResolverChain;
+            chain.Remove(chain.Single(resolver => resolver is DefaultJsonTypeInfoResolver));
+        });
 
         var app = builder.Build();
         app.MapHealth();

@@ -18,19 +18,6 @@ internal static class ApiDescription
     private const string ManagementScheme = "managementToken";
     private const string WitheringScheme = "witheringToken";
 
-    private static readonly Dictionary<string, string> ResponseDescriptions = new(StringComparer.Ordinal)
-    {
-        ["400"] = "The request is not well-formed; `code` says how and `field` where.",
-        ["401"] = "The management token is missing or wrong.",
-        ["403"] = "The project is switched off.",
-        ["404"] = "There is no such resource.",
-        ["409"] = "Another project has this name.",
-        ["413"] = "The body is larger than 64 KiB.",
-        ["415"] = "The body is not `application/json`.",
-        ["429"] = "Too many wrong management tokens came from this address; `Retry-After` says how long it must wait.",
-        ["503"] = "The database cannot be reached just now, or the server is shutting down.",
-    };
-
     public static IServiceCollection AddApiDescription(this IServiceCollection services)
     {
         // Schemas are made from the framework's JSON options, so these must write what the endpoints write.
@@ -51,16 +38,8 @@ internal static class ApiDescription
                 AddProxyPath(document);
                 return Task.CompletedTask;
             });
-            options.AddOperationTransformer(static (operation, context, _) =>
-            {
-                if (context.Description.ActionDescriptor.EndpointMetadata.OfType<ManagementEndpoint>().Any())
-                {
-                    operation.Security = [Requires(context.Document, ManagementScheme)];
-                }
-
-                DescribeResponses(operation);
-                return Task.CompletedTask;
-            });
+            options.AddOperationTransformer(static (operation, context, aborted) =>
+                ApiOperations.CompleteAsync(operation, context, ManagementScheme, aborted));
         });
     }
 
@@ -140,7 +119,7 @@ internal static class ApiDescription
                 + "provider, `/<name>/…` any other. Bodies, headers and answers are those of the provider's own API; "
                 + "the proxy replaces the credential. Where the proxy itself refuses, the error has OpenAI's form.",
             Tags = new HashSet<OpenApiTagReference> { new("Proxy", document) },
-            Security = [Requires(document, WitheringScheme)],
+            Security = [ApiOperations.Requires(document, WitheringScheme)],
             Parameters =
             [
                 new OpenApiParameter
@@ -171,19 +150,5 @@ internal static class ApiDescription
         {
             Operations = new Dictionary<HttpMethod, OpenApiOperation> { [HttpMethod.Post] = operation },
         };
-    }
-
-    private static OpenApiSecurityRequirement Requires(OpenApiDocument? document, string scheme) =>
-        new() { [new OpenApiSecuritySchemeReference(scheme, document)] = [] };
-
-    private static void DescribeResponses(OpenApiOperation operation)
-    {
-        foreach (var (status, response) in operation.Responses ?? [])
-        {
-            if (response is OpenApiResponse own && ResponseDescriptions.TryGetValue(status, out var description))
-            {
-                own.Description = description;
-            }
-        }
     }
 }

@@ -1,5 +1,3 @@
-using LlmProxy.Http;
-
 namespace LlmProxy.Management;
 
 /// <summary>The management API's frame: who may enter, what every answer has in common, health and description.</summary>
@@ -40,19 +38,4 @@ internal static class ManagementFeature
         manage.Map("/{**path}", static () => Problems.UnknownPath.ToResult()).ExcludeFromDescription();
         return manage;
     }
-
-    /// <summary>Tells the API description with which statuses an endpoint refuses.</summary>
-    public static TBuilder Refuses<TBuilder>(this TBuilder endpoint, params ReadOnlySpan<int> statuses)
-        where TBuilder : IEndpointConventionBuilder
-    {
-        foreach (var status in statuses)
-        {
-            endpoint.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(Problem), [Problem.MediaType]));
-        }
-
-        return endpoint;
-    }
 }
-
-/// <summary>Marks an endpoint that wants the management token, for the API description.</summary>
-internal sealed class ManagementEndpoint;

@@ -17,9 +17,8 @@ namespace LlmProxy.Tokens
     internal static class PF { public static void AddTokens(this IServiceCollection s) { s.AddSingleton<TokenGate>(); } public static void MapTokens(this IEndpointRouteBuilder s) { } }
 }
 namespace LlmProxy.Limits { internal static class PF { public static void AddLimits(this IServiceCollection s) { } } }
-namespace LlmProxy.Storage { internal sealed record StorageOptions { public static StorageOptions Read(SettingsReader s) => new(); } internal sealed class Database { public Task OpenAsync(CancellationToken c) => Task.CompletedTask; } internal static class PF { public static void AddStorage(this IServiceCollection s, StorageOptions o) { s.AddSingleton<Database>(); } } }
+namespace LlmProxy.Storage { internal sealed record StorageOptions { public static StorageOptions Read(SettingsReader s) => new(); } internal sealed class Database { public Task OpenAsync(CancellationToken c) => Task.CompletedTask; public Task CheckAsync(CancellationToken c) => Task.CompletedTask; } internal static class PF { public static void AddStorage(this IServiceCollection s, StorageOptions o) { s.AddSingleton<Database>(); } } }
 namespace LlmProxy.Secrets { internal sealed record SecretsOptions { public static SecretsOptions Read(SettingsReader s) => new(); } internal static class PF { public static void AddSecrets(this IServiceCollection s, SecretsOptions o) { } } }
-namespace LlmProxy.Management { internal sealed record ManagementOptions { public static ManagementOptions Read(SettingsReader s) => new(); } internal static class PF { public static void AddManagement(this IServiceCollection s, ManagementOptions o) { } public static void UseManagement(this IApplicationBuilder s) { } public static void MapManagement(this IEndpointRouteBuilder s) { s.MapGet("/health", () => "ok"); } } }
 namespace LlmProxy.Cli
 {
     internal sealed record Entrypoints(Func<IReadOnlyDictionary<string, string?>, CancellationToken, Task<int>> RunServer, Func<IReadOnlyDictionary<string, string?>, CancellationToken, Task<RunningProgram>> StartServer, Func<string, CancellationToken, Task<RunningProgram>> StartSimulator);

@@ -78,7 +78,9 @@ public sealed class ChatCompletionsTests : IAsyncLifetime
         Assert.Equal(
             Head + "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}" + Tail,
             texts[3]);
-        Assert.StartsWith(Head + "],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3,", texts[4]);
+        Assert.StartsWith(
+            Head + "],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3,",
+            texts[4]);
         Assert.Equal("[DONE]", texts[5]);
     }
 
@@ -227,7 +229,7 @@ public sealed class ChatCompletionsTests : IAsyncLifetime
     [InlineData("{\"model\":\"m\",\"messages\":[]}", "invalid_value", "messages")]
     [InlineData("{\"model\":\"m\",\"messages\":[{}],\"n\":1.5}", "invalid_value", "n")]
     [InlineData("{\"model\":\"m\",\"messages\":[{}],\"stream\":\"yes\"}", "invalid_value", "stream")]
-    public async Task Refuses_a_request_that_is_wrong_with_the_parameter_that_is(string body, string code, string? param)
+    public async Task Refuses_a_wrong_request_and_names_the_parameter(string body, string code, string? param)
     {
         using var answer = await _simulator.PostAsync(Path, body);
 
@@ -237,8 +239,8 @@ public sealed class ChatCompletionsTests : IAsyncLifetime
         Assert.Equal(param, error.GetProperty("param").GetString());
     }
 
-    private static string Ask(string prompt, string? more = null) =>
-        $$"""{"model":"gpt-4o","messages":[{"role":"user","content":"{{prompt}}"}]{{(more is null ? "" : "," + more)}}}""";
+    private static string Ask(string prompt, string more = "\"user\":\"me\"") =>
+        $$"""{"model":"gpt-4o","messages":[{"role":"user","content":"{{prompt}}"}],{{more}}}""";
 
     private static string TextIn(JsonElement answer) =>
         answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!;

@@ -9,6 +9,8 @@ namespace LlmProxy.Tests.Simulator;
 
 public sealed class EndpointsTests : IAsyncLifetime
 {
+    private const string FormType = "multipart/form-data; boundary=x";
+
     private SimulatorClient _simulator = null!;
 
     public async ValueTask InitializeAsync() => _simulator = await SimulatorClient.StartAsync();
@@ -208,8 +210,8 @@ public sealed class EndpointsTests : IAsyncLifetime
 
     [Theory]
     [InlineData("application/json", "{}")]
-    [InlineData("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nno end")]
-    [InlineData("multipart/form-data; boundary=x", "--x\r\nno colon\r\n\r\n\r\n--x--")]
+    [InlineData(FormType, "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nno end")]
+    [InlineData(FormType, "--x\r\nno colon\r\n\r\n\r\n--x--")]
     public async Task Files_are_refused_when_the_form_is_not_one(string type, string body)
     {
         using var content = new StringContent(body);
@@ -308,9 +310,57 @@ public sealed class EndpointsTests : IAsyncLifetime
     {
         var answer = await _simulator.PostForJsonAsync("/v1/moderations", """{"input":["peace","some violence"]}""");
 
-        Assert.Equal(
-            [false, true],
-            answer.GetProperty("results").EnumerateArray().Select(static one => one.GetProperty("flagged").GetBoolean()));
+        var flags = answer.GetProperty("results").EnumerateArray()
+            .Select(static verdict => verdict.GetProperty("flagged").GetBoolean());
+        Assert.Equal([false, true], flags);
+    }
+
+    [Theory]
+    [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/completions")]
+    [InlineData("/v1/responses")]
+    [InlineData("/v1/messages")]
+    [InlineData("/v1/messages/count_tokens")]
+    [InlineData("/v1/embeddings")]
+    [InlineData("/v1/moderations")]
+    [InlineData("/v1/images/generations")]
+    [InlineData("/v1/audio/speech")]
+    [InlineData("/v1/uploads")]
+    [InlineData("/v1/batches")]
+    public async Task Every_endpoint_answers_or_refuses_whatever_type_a_member_has(string path)
+    {
+        string[] members =
+        [
+            "model", "messages", "prompt", "input", "tools", "tool_choice", "response_format", "text", "stop", "n",
+            "max_tokens", "stream", "stream_options", "encoding_format", "system", "instructions", "voice",
+        ];
+        string[] values = ["1", "1.5", "-1", "true", "null", "\"\"", "\"m\"", "[]", "{}", "[1]", "[[]]", "[{}]", "[null]",
+            "{\"type\":1}", "{\"type\":\"json_schema\",\"format\":[]}", "[{\"content\":[1,{\"text\":{}}]}]"];
+        const string Sound = "\"model\":\"m\",\"messages\":[{}],\"prompt\":\"p\",\"input\":\"i\",\"max_tokens\":1,"
+            + "\"voice\":\"v\"";
+
+        foreach (var member in members)
+        {
+            foreach (var value in values)
+            {
+                using var answer = await _simulator.PostAsync(
+                    path, $"{{{Sound},\"{member}\":{value}}}", "anthropic-version: 2023-06-01");
+                Assert.True((int)answer.StatusCode is 200 or 400, $"{(int)answer.StatusCode} for {member}: {value}");
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("{\"model\":\"\\ud800\",\"prompt\":\"p\"}")]
+    [InlineData("{\"model\":\"m\",\"\\uDC00\":1,\"prompt\":\"p\"}")]
+    [InlineData("{\"model\":\"\u00ff\",\"prompt\":\"p\"}")]
+    public async Task A_body_with_a_string_that_is_not_unicode_is_refused(string body)
+    {
+        using var content = new ByteArrayContent(Encoding.Latin1.GetBytes(body));
+
+        using var answer = await _simulator.PostAsync("/v1/completions", content);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
 
     private static string? TypeOf(ServerEvent step) => step.Json.GetProperty("type").GetString();

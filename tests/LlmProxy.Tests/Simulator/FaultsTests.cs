@@ -89,7 +89,8 @@ public sealed class FaultsTests : IAsyncLifetime
     public async Task Cuts_the_connection_after_so_many_bytes()
     {
         var answer = await _simulator.SendRawAsync(
-            "GET /v1/simulator/bytes/1000 HTTP/1.1\r\nHost: s\r\nx-api-key: k\r\nx-simulator-cut-after-bytes: 100\r\n\r\n");
+            "GET /v1/simulator/bytes/1000 HTTP/1.1\r\nHost: s\r\nx-api-key: k\r\n"
+            + "x-simulator-cut-after-bytes: 100\r\n\r\n");
 
         Assert.Contains("Content-Length: 1000", answer);
         Assert.Equal(100, answer.Length - answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) - 4);
@@ -125,7 +126,11 @@ public sealed class FaultsTests : IAsyncLifetime
     {
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         using var request = _simulator.Request(
-            HttpMethod.Get, "/v1/simulator/bytes/1000", null, $"x-simulator-hang: {where}", "x-simulator-chunk-bytes: 10");
+            HttpMethod.Get,
+            "/v1/simulator/bytes/1000",
+            null,
+            $"x-simulator-hang: {where}",
+            "x-simulator-chunk-bytes: 10");
         var pending = ReadWholeAsync(request, leaving.Token);
         await Condition.HoldsAsync(() => _simulator.Traffic.Open == 1);
 
@@ -194,7 +199,7 @@ public sealed class FaultsTests : IAsyncLifetime
         using var named = await _simulator.GetAsync("/v1/models", "x-simulator-request-id: mine");
         using var absent = await _simulator.GetAsync("/v1/models", "x-simulator-request-id: none");
 
-        Assert.Equal(["req_00000000000000000000000000000001"], counted.Headers.GetValues("x-request-id"), StringComparer.Ordinal);
+        Assert.Equal("req_00000000000000000000000000000001", counted.Headers.GetValues("x-request-id").Single());
         Assert.Equal(["mine"], named.Headers.GetValues("x-request-id"), StringComparer.Ordinal);
         Assert.False(absent.Headers.Contains("x-request-id"));
     }

@@ -99,7 +99,8 @@ public sealed class RealtimeSessionTests : IAsyncLifetime
     {
         await ReceiveAsync();
 
-        await _socket.CloseAsync(WebSocketCloseStatus.EndpointUnavailable, "bye", TestContext.Current.CancellationToken);
+        await _socket.CloseAsync(
+            WebSocketCloseStatus.EndpointUnavailable, "bye", TestContext.Current.CancellationToken);
 
         Assert.Equal(WebSocketCloseStatus.EndpointUnavailable, _socket.CloseStatus);
     }

@@ -92,11 +92,13 @@ public sealed class SimulatorServerTests : IAsyncLifetime
     {
         var answer = await _simulator.SendRawAsync(
             "PATCH /v1/simulator/echo?b=%2F&a HTTP/1.1\r\nX-ODD-case: 1\r\nhost: s\r\nX-Two: a\r\n"
-            + "AUTHORIZATION: Bearer k\r\nX-Two: b\r\nX-Latin: \u00e9\r\nconnection: close\r\nContent-Length: 3\r\n\r\n{\n}");
+            + "AUTHORIZATION: Bearer k\r\nX-Two: b\r\nX-Latin: \u00e9\r\nconnection: close\r\n"
+            + "Content-Length: 3\r\n\r\n{\n}");
 
         var body = answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
         using var seen = JsonDocument.Parse(Encoding.Latin1.GetBytes(body));
-        var headers = seen.RootElement.GetProperty("headers").EnumerateArray().Select(static pair => $"{pair[0]}: {pair[1]}");
+        var headers = seen.RootElement.GetProperty("headers").EnumerateArray()
+            .Select(static pair => $"{pair[0]}: {pair[1]}");
         Assert.Equal("PATCH", seen.RootElement.GetProperty("method").GetString());
         Assert.Equal("/v1/simulator/echo?b=%2F&a", seen.RootElement.GetProperty("target").GetString());
         Assert.Equal(
@@ -183,7 +185,8 @@ public sealed class SimulatorServerTests : IAsyncLifetime
             () => SimulatorServer.StartAsync(taken, TestContext.Current.CancellationToken));
     }
 
-    private async Task<JsonElement> StatsAsync() => await SimulatorClient.JsonOf(await _simulator.GetAsync("/v1/simulator/stats"));
+    private async Task<JsonElement> StatsAsync() =>
+        await SimulatorClient.JsonOf(await _simulator.GetAsync("/v1/simulator/stats"));
 
     private static IEnumerable<string?> NumbersIn(JsonElement seen) => seen.GetProperty("headers").EnumerateArray()
         .Where(static pair => pair[0].GetString() == "X-Number")

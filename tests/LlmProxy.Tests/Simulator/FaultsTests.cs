@@ -39,9 +39,10 @@ public sealed class FaultsTests : IAsyncLifetime
     [Fact]
     public async Task Waits_before_the_headers_for_as_long_as_asked()
     {
+        using var prompt = await _simulator.PostAsync(Chat, Whole, "x-simulator-delay: 0");
+
         var pending = _simulator.PostAsync(Chat, Whole, "x-simulator-delay: 60000");
-        await OtherRequestPassesAsync();
-        Assert.Equal(1, _simulator.Traffic.Open);
+        await AssertWaitsAsync(pending);
 
         using var answer = await AdvanceUntilAsync(pending);
 
@@ -58,8 +59,7 @@ public sealed class FaultsTests : IAsyncLifetime
         Assert.Equal("", await lines.ReadLineAsync(TestContext.Current.CancellationToken));
 
         var second = lines.ReadLineAsync(TestContext.Current.CancellationToken).AsTask();
-        await OtherRequestPassesAsync();
-        Assert.False(second.IsCompleted);
+        await AssertWaitsAsync(second);
 
         Assert.Contains("Simulated", await AdvanceUntilAsync(second));
     }
@@ -147,7 +147,7 @@ public sealed class FaultsTests : IAsyncLifetime
     public async Task Packs_a_stream_so_that_each_event_can_be_read_at_once()
     {
         using var answer = await _simulator.PostAsync(
-            Chat, Streamed, "x-simulator-encoding: gzip", "x-simulator-chunk-delay: 60000");
+            Chat, Streamed, "x-simulator-encoding: gzip", "x-simulator-cut-after-events: 1");
         await using var body = await answer.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
         await using var unpacked = new GZipStream(body, CompressionMode.Decompress);
         using var lines = new StreamReader(unpacked);
@@ -229,10 +229,11 @@ public sealed class FaultsTests : IAsyncLifetime
     [Fact]
     public async Task Takes_the_body_of_the_request_slowly()
     {
-        var body = new ByteArrayContent(new byte[10_000]);
-        var pending = _simulator.PostAsync("/v1/simulator/echo", body, "x-simulator-read-delay: 60000");
-        await OtherRequestPassesAsync();
-        Assert.Equal(1, _simulator.Traffic.Open);
+        const string Echo = "/v1/simulator/echo";
+        using var prompt = await _simulator.PostAsync(Echo, Body(), "x-simulator-read-delay: 0");
+
+        var pending = _simulator.PostAsync(Echo, Body(), "x-simulator-read-delay: 60000");
+        await AssertWaitsAsync(pending);
 
         using var answer = await AdvanceUntilAsync(pending);
 
@@ -240,12 +241,18 @@ public sealed class FaultsTests : IAsyncLifetime
         Assert.Equal(10_000, seen.GetProperty("bytes").GetInt32());
     }
 
-    // What does not wait is over by the time that a later request is.
-    private async Task OtherRequestPassesAsync()
+    private static ByteArrayContent Body() => new(new byte[10_000]);
+
+    // What does not wait is over by the time that ten later requests are.
+    private async Task AssertWaitsAsync(Task pending)
     {
-        await Condition.HoldsAsync(() => _simulator.Traffic.Received > 0);
-        using var other = await _simulator.GetAsync("/v1/models");
-        await Condition.HoldsAsync(() => _simulator.Traffic.Completed > 0);
+        await Condition.HoldsAsync(() => _simulator.Traffic.Open == 1);
+        for (var i = 0; i < 10; i++)
+        {
+            using var other = await _simulator.GetAsync("/v1/models");
+        }
+
+        Assert.False(pending.IsCompleted);
     }
 
     // The waits are on the fake clock, so time moves only when the test moves it.

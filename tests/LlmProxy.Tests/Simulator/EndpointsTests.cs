@@ -334,8 +334,11 @@ public sealed class EndpointsTests : IAsyncLifetime
             "model", "messages", "prompt", "input", "tools", "tool_choice", "response_format", "text", "stop", "n",
             "max_tokens", "stream", "stream_options", "encoding_format", "system", "instructions", "voice",
         ];
-        string[] values = ["1", "1.5", "-1", "true", "null", "\"\"", "\"m\"", "[]", "{}", "[1]", "[[]]", "[{}]", "[null]",
-            "{\"type\":1}", "{\"type\":\"json_schema\",\"format\":[]}", "[{\"content\":[1,{\"text\":{}}]}]"];
+        string[] values =
+        [
+            "1", "1.5", "-1", "true", "null", "\"\"", "\"m\"", "[]", "{}", "[1]", "[[]]", "[{}]", "[null]",
+            "{\"type\":1}", "{\"type\":\"json_schema\",\"format\":[]}", "[{\"content\":[1,{\"text\":{}}]}]",
+        ];
         const string Sound = "\"model\":\"m\",\"messages\":[{}],\"prompt\":\"p\",\"input\":\"i\",\"max_tokens\":1,"
             + "\"voice\":\"v\"";
 

@@ -16,8 +16,8 @@ public sealed class ArchitectureTests
     private static readonly System.Reflection.Assembly Executable = typeof(Server).Assembly;
     private static readonly Architecture Program = new ArchLoader().LoadAssembly(Executable).Build();
 
-    // Folder → folders of ours that it may know. The star shape keeps features removable: the pipeline knows them, none
-    // of them knows the pipeline, and the command line knows the HTTP API only.
+    // Folder → folders of ours that it may know. The star shape keeps features removable: the pipeline knows them,
+    // none of them knows the pipeline, and the command line knows the HTTP API only.
     private static readonly Dictionary<string, string[]> MayKnow = new(StringComparer.Ordinal)
     {
         ["Settings"] = [],
@@ -156,7 +156,7 @@ public sealed class ArchitectureTests
         OwnTypes.Where(type => type.Dependencies.Any(use =>
             prefixes.Any(prefix => use.Target.FullName.StartsWith(prefix, StringComparison.Ordinal))));
 
-    /// <summary>The folder that a type of ours lives in; null for the outermost ones, foreign and generated ones.</summary>
+    /// <summary>The folder that a type of ours lives in; null for outermost, foreign and generated ones.</summary>
     private static string? FolderOf(IType type) =>
         type.Namespace?.FullName is { } name && name.StartsWith("LlmProxy.", StringComparison.Ordinal)
             ? name.Split('.')[1]
@@ -166,7 +166,7 @@ public sealed class ArchitectureTests
         type.FullName[(type.Namespace.FullName.Length + 1)..].Split('+')[0];
 
     private static bool IsRecord(System.Type type) =>
-        type.GetMethod("PrintMembers", BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public) is { } print
+        type.GetMethod("PrintMembers", BindingFlags.Instance | BindingFlags.NonPublic) is { } print
         && print.IsDefined(typeof(CompilerGeneratedAttribute));
 
 }

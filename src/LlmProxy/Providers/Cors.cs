@@ -28,7 +28,7 @@ internal static class Cors
         && request.Headers.Origin.Count > 0
         && request.Headers.AccessControlRequestMethod.Count > 0;
 
-    /// <summary>Answers a preflight. It never goes upstream and needs no token, which browsers cannot send with it.</summary>
+    /// <summary>Answers a preflight. It never goes upstream, and needs no token: browsers send none with it.</summary>
     public static Task AnswerPreflightAsync(HttpContext http, ProviderRoute? route)
     {
         var (request, response) = (http.Request, http.Response);

@@ -84,7 +84,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
                     return ProviderAuth.Header(header);
                 }
 
-                Complain(value.Place, "auth.header", $"cannot carry a key in '{header}'; a name such as x-api-key can.");
+                Complain(value.Place, "auth.header", $"cannot be '{header}': no key can be sent in it; x-api-key can.");
                 break;
             case { Text: "query" } or { Entries: [{ Key: "query" }, ..] }:
                 Complain(section.Find("auth")!.Place, "auth",
@@ -144,8 +144,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
             _ when origin.AsSpan().ContainsAnyExceptInRange('!', '~') || host.AsSpan().ContainsAny(NoHostCharacters) =>
                 "must be scheme://host or scheme://host:port, without a path or a closing slash",
             _ when origin.Any(char.IsAsciiLetterUpper) => "has a capital letter, which browsers never send here",
-            _ when (origin.StartsWith("https://", StringComparison.Ordinal) && host.EndsWith(":443", StringComparison.Ordinal))
-                || (origin.StartsWith("http://", StringComparison.Ordinal) && host.EndsWith(":80", StringComparison.Ordinal)) =>
+            _ when Uri.TryCreate(origin, UriKind.Absolute, out var url) && url.IsDefaultPort && HasPort(host) =>
                 "names the scheme's own port, which browsers leave out",
             _ => null,
         };
@@ -164,13 +163,13 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
             var name = whitelist.NameOf(entry.Key);
             if (entry.Value.IsNull || entry.Value.Items is { Count: 0 })
             {
-                complaints.Add(entry.Place, $"{name} must list at least one pattern; without any it would forbid every value.");
+                complaints.Add(entry.Place, $"{name} must list at least one pattern; '*' allows any without a slash.");
                 continue;
             }
 
             if (rules.Exists(rule => rule.Name.Equals(entry.Key, StringComparison.OrdinalIgnoreCase)))
             {
-                complaints.Add(entry.Place, $"{name} differs from another parameter in case only; case does not count here.");
+                complaints.Add(entry.Place, $"{name} differs from another one in case only; it does not count here.");
                 continue;
             }
 
@@ -217,7 +216,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
             timeouts?.Duration(key, byDefault, TimeoutMin, TimeoutMax) ?? byDefault;
     }
 
-    /// <summary>A provider is one host, so both keys bound the same connections; 0 is no bound, as in the original.</summary>
+    /// <summary>A provider is one host, so both keys bound the same connections; 0 is no bound.</summary>
     private ProviderConnection ReadConnection()
     {
         var connection = section.Section("connection");
@@ -255,6 +254,8 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
 
     private void Complain(ConfigPlace place, string key, string predicate) =>
         complaints.Add(place, $"{section.NameOf(key)} {predicate}");
+
+    private static bool HasPort(string host) => host.AsSpan().TrimEnd("0123456789") is [.., ':'];
 
     private static bool IsToken(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(TokenCharacters);
 }

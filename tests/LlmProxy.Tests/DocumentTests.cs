@@ -21,9 +21,7 @@ public sealed partial class DocumentTests
 
         var listed = RowsUnder("## Settings", readme);
 
-        Assert.Equal(
-            settings.Known.Select(RowOf).Order(StringComparer.Ordinal),
-            listed.Order(StringComparer.Ordinal));
+        AssertSame(settings.Known.Select(RowOf), listed);
     }
 
     [Fact]
@@ -33,9 +31,7 @@ public sealed partial class DocumentTests
 
         var listed = RowsUnder("## Refusals", guide);
 
-        Assert.Equal(
-            Refusal.All.Select(RowOf).Order(StringComparer.Ordinal),
-            listed.Order(StringComparer.Ordinal));
+        AssertSame(Refusal.All.Select(RowOf), listed);
     }
 
     [Fact]
@@ -74,6 +70,14 @@ public sealed partial class DocumentTests
 
         Assert.NotEmpty(named);
         Assert.Empty(missing.Select(static name => name.Value));
+    }
+
+    /// <summary>Fails with the whole table as it should be, ready to be pasted.</summary>
+    private static void AssertSame(IEnumerable<string> expected, IEnumerable<string> listed)
+    {
+        var rows = expected.ToList();
+
+        Assert.True(rows.ToHashSet(StringComparer.Ordinal).SetEquals(listed), string.Join('\n', rows));
     }
 
     private static string RowOf(Setting setting) =>

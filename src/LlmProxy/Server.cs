@@ -42,6 +42,8 @@ internal static partial class Server
             // First, so that it is disposed last and the log's last lines are written.
             _ = app.Services.GetRequiredService<LogWriter>();
             await app.Services.GetRequiredService<Database>().OpenAsync(stop);
+            await app.Services.GetRequiredService<TokenHasherSource>().OpenAsync();
+            await app.Services.GetRequiredService<ProjectDirectory>().ResealAsync();
             await app.StartAsync(stop);
         }
         catch (IOException failure) when (failure is not FileNotFoundException)
@@ -63,11 +65,12 @@ internal static partial class Server
     /// <summary>Every setting of the server, in the order of the documentation.</summary>
     public static ServerOptions ReadSettings(SettingsReader settings)
     {
+        var storage = StorageOptions.Read(settings);
         var options = new ServerOptions(
             FrontOptions.Read(settings),
             ManagementOptions.Read(settings),
-            StorageOptions.Read(settings),
-            SecretsOptions.Read(settings),
+            storage,
+            SecretsOptions.Read(settings, storage.Path),
             ProviderOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);
@@ -93,17 +96,18 @@ internal static partial class Server
         builder.Services.AddLimits();
         builder.Services.AddProjects();
         builder.Services.AddTokens();
-        builder.Services.AddManagement(options.Management);
+        builder.Services.AddManagement(options.Management, static (services, aborted) =>
+            services.GetRequiredService<Database>().CheckAsync(aborted));
         builder.Services.AddProxying();
 
         var app = builder.Build();
         app.UseFailureBoundary();   // outermost: whatever escapes becomes one answer and one log line
         app.UseFrontDoor();         // id, front gate, and everything that is for a provider → ProxyPipeline
         app.UseRouting();
-        app.UseManagement();        // the door to /manage
-        app.MapManagement();        // /health, /ready, /live, /openapi.json, /docs
-        app.MapProjects();          // /manage/projects
-        app.MapTokens();            // /manage/tokens
+        app.MapHealth();            // /health, /ready, /live
+        app.MapApiDescription();    // /openapi.json
+        app.MapApiPage();           // /docs
+        var manage = app.MapManagement();
         return app;
     }
 

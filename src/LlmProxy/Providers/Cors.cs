@@ -1,4 +1,3 @@
-using System.Buffers;
 using LlmProxy.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -18,9 +17,6 @@ internal static class Cors
         + "RateLimit, RateLimit-Policy, Cache-Status, X-Should-Retry, X-RateLimit-Limit-Requests, "
         + "X-RateLimit-Limit-Tokens, X-RateLimit-Remaining-Requests, X-RateLimit-Remaining-Tokens, "
         + "X-RateLimit-Reset-Requests, X-RateLimit-Reset-Tokens, OpenAI-Processing-Ms, OpenAI-Version";
-
-    private static readonly SearchValues<char> TokenCharacters = SearchValues.Create(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~");
 
     /// <summary>A browser's question, before a request, whether it may make it.</summary>
     public static bool IsPreflight(HttpRequest request) =>
@@ -87,8 +83,7 @@ internal static class Cors
 
         foreach (var range in names.AsSpan().Split(','))
         {
-            var name = names.AsSpan(range).Trim(' ');
-            if (name.IsEmpty || name.ContainsAnyExcept(TokenCharacters))
+            if (!HeaderName.IsValid(names.AsSpan(range).Trim(' ')))
             {
                 return DefaultRequestHeaders;
             }

@@ -14,9 +14,6 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
 
     private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
-    private static readonly SearchValues<char> TokenCharacters = SearchValues.Create(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~");
-
     private static readonly SearchValues<char> NoHostCharacters = SearchValues.Create(@"/?#@\,*");
 
     // A key in one of these would break the request or be sent on by machines that do not know it for a secret.
@@ -73,13 +70,12 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
 
     private ProviderAuth ReadAuth()
     {
-        const string Expected = "must be 'bearer' or {header: name-of-the-header}";
         switch (section.Find("auth"))
         {
             case null or { Text: "bearer" }:
                 return ProviderAuth.Bearer;
             case { Entries: [{ Key: "header", Value: { Text: { } header } value }] }:
-                if (IsToken(header) && !NoKeyHeaders.Contains(header))
+                if (HeaderName.IsValid(header) && !NoKeyHeaders.Contains(header))
                 {
                     return ProviderAuth.Header(header);
                 }
@@ -91,7 +87,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
                     "cannot be 'query': a key in a URL ends up in logs. Use bearer or a header.");
                 break;
             case var other:
-                Complain(other.Place, "auth", $"{Expected}.");
+                Complain(other.Place, "auth", "must be 'bearer' or {header: name-of-the-header}.");
                 break;
         }
 
@@ -127,7 +123,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
     }
 
     private string[] ReadRequiredHeaders() =>
-        ReadList("required_headers", static name => IsToken(name) ? null : "is not a header name");
+        ReadList("required_headers", static name => HeaderName.IsValid(name) ? null : "is not a header name");
 
     private string[] ReadOrigins() => ReadList("allowed_origins", FaultOfOrigin);
 
@@ -256,6 +252,4 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
         complaints.Add(place, $"{section.NameOf(key)} {predicate}");
 
     private static bool HasPort(string host) => host.AsSpan().TrimEnd("0123456789") is [.., ':'];
-
-    private static bool IsToken(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(TokenCharacters);
 }

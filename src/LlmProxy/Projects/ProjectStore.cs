@@ -23,7 +23,7 @@ internal sealed class ProjectStore(Database database)
     public Task<List<StoredProject>> ListAsync(string afterName, int limit, CancellationToken aborted) =>
         database.ReadAsync(connection => connection.Query<StoredProject>(
             $"SELECT {Columns} FROM projects WHERE name > @afterName ORDER BY name LIMIT @limit",
-            new { afterName, limit }).AsList(), aborted);
+            new { afterName, limit }).ToList(), aborted);
 
     public Task<ProjectFault> InsertAsync(StoredProject project) => database.WriteAsync((connection, transaction) =>
     {
@@ -73,7 +73,7 @@ internal sealed class ProjectStore(Database database)
     {
         var resealed = 0;
         foreach (var project in connection.Query<StoredProject>(
-            $"SELECT {Columns} FROM projects", transaction: transaction).AsList())
+            $"SELECT {Columns} FROM projects", transaction: transaction).ToList())
         {
             if (reseal(Guid.Parse(project.Id), project.SealedKey) is { } envelope)
             {

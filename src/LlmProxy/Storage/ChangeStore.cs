@@ -34,7 +34,7 @@ internal sealed class ChangeStore(Database database)
         connection => connection.Query<StoredChange>("""
             SELECT number AS Number, kind AS Kind, id AS Id FROM changes
             WHERE number > @number ORDER BY number LIMIT @PageMax
-            """, new { number, PageMax }).AsList(), aborted);
+            """, new { number, PageMax }).ToList(), aborted);
 }
 
 /// <summary>A row of <c>changes</c>.</summary>

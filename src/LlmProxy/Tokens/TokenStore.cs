@@ -49,12 +49,12 @@ internal sealed class TokenStore(Database database)
                     WHERE project_id = @projectId AND id < @before
                         AND (NOT @activeOnly OR (is_active = 1 AND expires_at > @now))
                     ORDER BY id DESC LIMIT @limit
-                    """, new { projectId, activeOnly, now, before, limit }).AsList()
+                    """, new { projectId, activeOnly, now, before, limit }).ToList()
                 : connection.Query<StoredToken>($"""
                     SELECT {Columns} FROM tokens
                     WHERE id < @before AND (NOT @activeOnly OR (is_active = 1 AND expires_at > @now))
                     ORDER BY id DESC LIMIT @limit
-                    """, new { activeOnly, now, before, limit }).AsList(),
+                    """, new { activeOnly, now, before, limit }).ToList(),
             aborted);
     }
 

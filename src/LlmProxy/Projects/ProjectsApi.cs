@@ -109,9 +109,9 @@ internal static class ProjectsApi
     }
 
     /// <summary>Delete a project</summary>
-    /// <remarks>Ends its tokens, and what runs with them, and forgets both.</remarks>
-    internal static async Task<IResult> DeleteAsync(string id, ProjectDirectory directory, ProjectTokens tokens) =>
-        IdOf(id) is { } project && await tokens.EndAfterAsync(project, () => directory.DeleteAsync(project))
+    /// <remarks>Its tokens go with it; what runs under them ends within a second.</remarks>
+    internal static async Task<IResult> DeleteAsync(string id, ProjectDirectory directory) =>
+        IdOf(id) is { } project && await directory.DeleteAsync(project)
             ? TypedResults.NoContent()
             : Problems.NotFound("project").ToResult();
 

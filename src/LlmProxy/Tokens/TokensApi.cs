@@ -14,15 +14,7 @@ internal static class TokensApi
     public static IServiceCollection AddTokensApi(this IServiceCollection services)
     {
         services.AddSingleton(static provider =>
-        {
-            var (issuer, gate) = (provider.GetRequiredService<TokenIssuer>(), provider.GetRequiredService<TokenGate>());
-            return new ProjectTokens(issuer.RevokeAllAsync, async (project, delete) =>
-            {
-                var wasDeleted = await gate.ChangeAsync(delete);
-                issuer.EndAllOf(project);
-                return wasDeleted;
-            });
-        });
+            new ProjectTokens(provider.GetRequiredService<TokenIssuer>().RevokeAllAsync));
         return services.DescribeTypes(TokensJson.Default);
     }
 

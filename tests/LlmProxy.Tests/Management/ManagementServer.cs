@@ -58,7 +58,7 @@ internal sealed class ManagementServer : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddSingleton<TimeProvider>(clock);
         builder.Services.AddStorage(new StorageOptions(database));
-        builder.Services.AddSecrets(new SecretsOptions(Key: null, PreviousKey: null, database + ".key"));
+        builder.Services.AddSecrets(new SecretsOptions(key: null, previousKey: null));
         builder.Services.AddLimits();
         builder.Services.AddProjects().AddProjectsApi();
         builder.Services.AddTokens().AddTokensApi();
@@ -74,7 +74,7 @@ internal sealed class ManagementServer : IAsyncDisposable
 
         var app = builder.Build();
         await app.Services.GetRequiredService<Database>().OpenAsync(TestContext.Current.CancellationToken);
-        await app.Services.GetRequiredService<TokenHasherSource>().OpenAsync();
+        await app.Services.GetRequiredService<KeyRing>().OpenAsync(TestContext.Current.CancellationToken);
         Map(app);
         await app.StartAsync();
         return new ManagementServer(app, folder, clock);

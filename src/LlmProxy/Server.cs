@@ -42,7 +42,7 @@ internal static partial class Server
             // First, so that it is disposed last and the log's last lines are written.
             _ = app.Services.GetRequiredService<LogWriter>();
             await app.Services.GetRequiredService<Database>().OpenAsync(stop);
-            await app.Services.GetRequiredService<TokenHasherSource>().OpenAsync();
+            await app.Services.GetRequiredService<KeyRing>().OpenAsync(stop);
             await app.Services.GetRequiredService<ProjectDirectory>().ResealAsync();
             Map(app);
             await app.StartAsync(stop);
@@ -73,7 +73,7 @@ internal static partial class Server
             FrontOptions.Read(settings),
             ManagementOptions.Read(settings),
             storage,
-            SecretsOptions.Read(settings, storage.Path),
+            SecretsOptions.Read(settings),
             ProviderOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);

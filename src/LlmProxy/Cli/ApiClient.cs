@@ -41,7 +41,8 @@ internal sealed class ApiClient : IDisposable
 
     public Uri Server => _server;
 
-    public Task<JsonElement> GetAsync(string path, CancellationToken stop) => SendAsync(HttpMethod.Get, path, null, stop);
+    public Task<JsonElement> GetAsync(string path, CancellationToken stop) =>
+        SendAsync(HttpMethod.Get, path, null, stop);
 
     public Task<JsonElement> PostAsync<T>(string path, T body, JsonTypeInfo<T> form, CancellationToken stop) =>
         SendAsync(HttpMethod.Post, path, JsonContent.Create(body, form), stop);
@@ -123,7 +124,8 @@ internal sealed class ApiClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<JsonElement> SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken stop)
+    private async Task<JsonElement> SendAsync(
+        HttpMethod method, string path, HttpContent? content, CancellationToken stop)
     {
         using var response = await OpenAsync(method, path, content, stop);
         if (response.StatusCode == HttpStatusCode.NoContent)

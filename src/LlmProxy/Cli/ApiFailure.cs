@@ -17,7 +17,8 @@ internal static class ApiFailure
     public static async Task<CommandFailure> OfAsync(HttpResponseMessage response, CancellationToken stop)
     {
         var status = (int)response.StatusCode;
-        var sentence = new StringBuilder(Describe(await ReadAsync(response, stop)) ?? $"The server answered {response.ReasonPhrase}.");
+        var sentence = new StringBuilder(
+            Describe(await ReadAsync(response, stop)) ?? $"The server answered {response.ReasonPhrase}.");
         sentence.Append(CultureInfo.InvariantCulture, $" [HTTP {status}");
         if (RequestIdOf(response) is { } id)
         {

@@ -9,11 +9,10 @@ internal sealed record ProjectView(
     string Name,
     bool IsActive,
     string? ApiKeyLastFour,
-    DateTimeOffset? DeactivatedAt,
     DateTimeOffset? CreatedAt,
     DateTimeOffset? UpdatedAt);
 
-/// <summary>A token as the management API shows it; <see cref="Token"/> is there only in the answer to its making.</summary>
+/// <summary>A token as the management API shows it; with its secret only in the answer to its making.</summary>
 internal sealed record TokenView(
     string Id,
     string? Token,

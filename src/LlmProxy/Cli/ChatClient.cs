@@ -16,7 +16,8 @@ internal sealed class ChatClient(ApiClient api, ChatStyle style)
     private const int AnswerBytesMax = 16 * 1024 * 1024;
 
     /// <summary>The whole text of the answer, which <paramref name="show"/> has been given piece by piece.</summary>
-    public async Task<ChatReply> AskAsync(IReadOnlyList<ChatMessage> messages, Action<string> show, CancellationToken stop)
+    public async Task<ChatReply> AskAsync(
+        IReadOnlyList<ChatMessage> messages, Action<string> show, CancellationToken stop)
     {
         var request = new ChatRequest(style.Model, messages, style.Temperature, style.MaxTokens, style.Streams);
         using var response = await api.OpenAsync(
@@ -28,7 +29,8 @@ internal sealed class ChatClient(ApiClient api, ChatStyle style)
             : await ReadWholeAsync(response, show, stop);
     }
 
-    private async Task<ChatReply> ReadWholeAsync(HttpResponseMessage response, Action<string> show, CancellationToken stop)
+    private async Task<ChatReply> ReadWholeAsync(
+        HttpResponseMessage response, Action<string> show, CancellationToken stop)
     {
         var json = await api.GuardAsync(
             async token =>
@@ -47,7 +49,8 @@ internal sealed class ChatClient(ApiClient api, ChatStyle style)
         return new ChatReply(text, choice.FinishReason);
     }
 
-    private async Task<ChatReply> ReadStreamAsync(HttpResponseMessage response, Action<string> show, CancellationToken stop)
+    private async Task<ChatReply> ReadStreamAsync(
+        HttpResponseMessage response, Action<string> show, CancellationToken stop)
     {
         await using var body = await response.Content.ReadAsStreamAsync(stop);
         await using var events = SseParser.Create(body, static (_, bytes) => bytes.ToArray())

@@ -65,7 +65,7 @@ internal static class CommandLine
 #pragma warning restore CA1031
     }
 
-    /// <summary>All commands with their options. The reference in <c>docs/guide/cli.md</c> is written from it.</summary>
+    /// <summary>All commands with their options. <c>docs/guide/cli.md</c> is written from it.</summary>
     public static RootCommand Tree(Entrypoints entrypoints, Workplace place, StopSignal stop)
     {
         var root = new RootCommand(
@@ -97,8 +97,10 @@ internal static class CommandLine
     private static string[] WithVerb(RootCommand root, string[] args)
     {
         var isForRoot = args is [var first, ..]
-            && (!first.StartsWith('-') || root.Options.Any(option => option.Name == first || option.Aliases.Contains(first)));
+            && (!first.StartsWith('-') || root.Options.Any(option => IsNamed(option, first)));
         return isForRoot ? args : ["server", .. args];
+
+        static bool IsNamed(Option option, string word) => option.Name == word || option.Aliases.Contains(word);
     }
 
     private static int Refuse(ParseResult parsed, Terminal terminal)

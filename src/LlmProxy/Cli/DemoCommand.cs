@@ -19,7 +19,7 @@ internal static class DemoCommand
         var address = new Option<string?>("--addr")
         {
             HelpName = "address",
-            Description = $"Address to listen on; {AddressByDefault} when not given, or a free port when that one is taken.",
+            Description = $"Address to listen on; {AddressByDefault} when not given, a free port if that is taken.",
             CustomParser = OptionForms.Address,
         };
         var demo = new Verb(
@@ -90,14 +90,8 @@ internal static class DemoCommand
     private static async Task<string> MakeTokenAsync(Uri server, string managementToken, CancellationToken stop)
     {
         using var api = new ApiClient(server, managementToken, Patience);
-        var project = ApiView.Of(
-            await api.PostAsync(
-                "manage/projects", new NewProject("demo", "sk-simulated-provider-key"), CliJson.Default.NewProject, stop),
-            CliJson.Default.ProjectView);
-        var token = ApiView.Of(
-            await api.PostAsync(
-                "manage/tokens", new NewToken(project.Id, 24 * 60, MaxRequests: null), CliJson.Default.NewToken, stop),
-            CliJson.Default.TokenView);
+        var project = await FirstSteps.MakeProjectAsync(api, "demo", "sk-simulated-provider-key", stop);
+        var token = await FirstSteps.MakeTokenAsync(api, project.Id, TimeSpan.FromHours(24), stop);
         return token.Token ?? throw new CommandFailure(ExitCode.Network, "The server made a token without a secret.");
     }
 

@@ -1,7 +1,7 @@
 namespace LlmProxy.Cli;
 
 /// <summary>What the command line can start. It is given these three, so that it knows no feature.</summary>
-/// <param name="RunServer">Runs the server with flags (setting name to value) until it is stopped; answers the exit code.</param>
+/// <param name="RunServer">Runs the server with flags (setting to value) until it is stopped; the exit code.</param>
 /// <param name="StartServer">Starts the server in this process and returns once requests are answered.</param>
 /// <param name="StartSimulator">Starts the embedded provider on a listen address.</param>
 internal sealed record Entrypoints(

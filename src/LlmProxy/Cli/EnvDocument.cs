@@ -5,7 +5,7 @@ namespace LlmProxy.Cli;
 
 /// <summary>
 /// A <c>.env</c> file that is added to: every line that is there stays, with its comments and its place. It is
-/// replaced in one step, so that whoever reads it meanwhile sees the old or the new one, and only its owner may read it.
+/// replaced in one step, so that whoever reads it meanwhile sees the old or the new one; only its owner may read it.
 /// </summary>
 internal sealed class EnvDocument
 {
@@ -23,7 +23,7 @@ internal sealed class EnvDocument
     /// <summary>Names that were added since it was read.</summary>
     public IReadOnlyList<string> Added => _added;
 
-    /// <summary>A file that is not there is an empty one. Lines that are no settings stop it: the server would not start.</summary>
+    /// <summary>A file that is not there is an empty one. A line that is no setting is refused.</summary>
     public static async Task<EnvDocument> ReadAsync(string path, CancellationToken stop)
     {
         try
@@ -54,7 +54,7 @@ internal sealed class EnvDocument
         return string.IsNullOrEmpty(value) ? null : value;
     }
 
-    /// <summary>Adds a setting that the file does not have yet. An empty assignment is filled in where it stands.</summary>
+    /// <summary>Adds a setting that the file does not have. An empty assignment is filled in where it stands.</summary>
     public void Add(string name, string value)
     {
         var line = $"{name}={Quoted(name, value)}";
@@ -128,8 +128,16 @@ internal sealed class EnvDocument
 
     private static string Quoted(string name, string value)
     {
-        var quote = value.AsSpan().ContainsAny(" #'\"") ? value.Contains('"', StringComparison.Ordinal) ? "'" : "\"" : string.Empty;
-        var isWritable = !value.Any(char.IsControl) && (quote != "'" || !value.Contains('\'', StringComparison.Ordinal));
-        return isWritable ? $"{quote}{value}{quote}" : throw CommandFailure.Usage($"{name} cannot be written to {name}=value.");
+        var quote = (value.AsSpan().ContainsAny(" #'\""), value.Contains('"', StringComparison.Ordinal)) switch
+        {
+            (false, _) => string.Empty,
+            (true, false) => "\"",
+            (true, true) => "'",
+        };
+        var isWritable = !value.Any(char.IsControl)
+            && (quote != "'" || !value.Contains('\'', StringComparison.Ordinal));
+        return isWritable
+            ? $"{quote}{value}{quote}"
+            : throw CommandFailure.Usage($"{name} has characters that cannot stand in a settings file.");
     }
 }

@@ -168,7 +168,8 @@ internal sealed class LineEditor(Terminal terminal, string prompt)
         _cursor = from;
     }
 
-    private int Previous() => StringInfo.ParseCombiningCharacters(_text.ToString()).LastOrDefault(start => start < _cursor);
+    private int Previous() =>
+        StringInfo.ParseCombiningCharacters(_text.ToString()).LastOrDefault(start => start < _cursor);
 
     private int Next() => _cursor == _text.Length
         ? _cursor

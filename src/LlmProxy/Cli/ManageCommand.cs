@@ -22,9 +22,10 @@ internal static class ManageCommand
     }
 }
 
-/// <summary>What every command below <c>manage</c> needs: where the server is, the credential, and the form of results.</summary>
+/// <summary>What all commands below <c>manage</c> share: the server, the credential, the form of results.</summary>
 internal sealed class ManageOptions(Workplace place)
 {
+    private const string ServerSetting = "MANAGEMENT_API_BASE_URL";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly Option<string?> _server = new("--manage-api-base-url")
@@ -60,12 +61,12 @@ internal sealed class ManageOptions(Workplace place)
     {
         var server = parsed.GetValue(_server) is { } flag
             ? ServerAddress.Parse(flag, "/manage", _server.Name)
-            : ServerAddress.Parse(
-                place.Setting("MANAGEMENT_API_BASE_URL") ?? "http://localhost:8080", "/manage", "MANAGEMENT_API_BASE_URL");
+            : ServerAddress.Parse(place.Setting(ServerSetting) ?? "http://localhost:8080", "/manage", ServerSetting);
         var credential = await Credential.ReadAsync(parsed.GetValue(_credential), _credential, place.Terminal, stop)
             ?? (place.Setting("MANAGEMENT_TOKEN") is { } setting
                 ? Credential.Check(setting, "MANAGEMENT_TOKEN")
-                : throw CommandFailure.Usage("The management token is missing: give --management-token or set MANAGEMENT_TOKEN."));
+                : throw CommandFailure.Usage(
+                    "The management token is missing: give --management-token or set MANAGEMENT_TOKEN."));
         return new ApiClient(server, credential, Patience);
     }
 

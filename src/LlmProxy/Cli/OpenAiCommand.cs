@@ -29,7 +29,11 @@ internal sealed class OpenAiCommand(Workplace place, StopSignal signal)
         Description = "The model to talk to.",
         DefaultValueFactory = static _ => "gpt-4.1-mini",
     };
-    private readonly Option<string?> _system = new("--system") { HelpName = "text", Description = "What the model is told first." };
+    private readonly Option<string?> _system = new("--system")
+    {
+        HelpName = "text",
+        Description = "What the model is told first.",
+    };
     private readonly Option<double?> _temperature = new("--temperature")
     {
         HelpName = "number",
@@ -48,9 +52,13 @@ internal sealed class OpenAiCommand(Workplace place, StopSignal signal)
         Description = "Show the answer while it is written.",
         DefaultValueFactory = static _ => true,
     };
-    private readonly Option<bool> _noStream = new("--no-stream") { Description = "Show the answer when it is complete." };
+    private readonly Option<bool> _noStream = new("--no-stream")
+    {
+        Description = "Show the answer when it is complete.",
+    };
 
-    public Verb Create() => new("openai", "Talk to a provider through the proxy, with a withering token.") { CreateChat() };
+    public Verb Create() =>
+        new("openai", "Talk to a provider through the proxy, with a withering token.") { CreateChat() };
 
     private Verb CreateChat()
     {

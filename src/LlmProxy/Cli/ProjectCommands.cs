@@ -86,7 +86,8 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
         {
             var secret = await Credential.ReadAsync(parsed.GetValue(key), key, _terminal, stop)
                 ?? place.Setting("OPENAI_API_KEY")
-                ?? throw CommandFailure.Usage("The provider's API key is missing: give --openai-key or set OPENAI_API_KEY.");
+                ?? throw CommandFailure.Usage(
+                    "The provider's API key is missing: give --openai-key or set OPENAI_API_KEY.");
             using var api = await options.ConnectAsync(parsed, stop);
             var project = new NewProject(parsed.GetRequiredValue(name), secret);
             return Show(parsed, await api.PostAsync(Path, project, CliJson.Default.NewProject, stop));
@@ -179,7 +180,8 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
         }
 
         var project = ViewOf(await api.GetAsync($"{Path}/{id}", stop));
-        return await _terminal.ConfirmAsync($"Delete the project '{project.Name}' and all its tokens?", byDefault: false, stop);
+        return await _terminal.ConfirmAsync(
+            $"Delete the project '{project.Name}' and all its tokens?", byDefault: false, stop);
     }
 
     private static Option<string?> ProviderKeyOption(string description) => new("--openai-key", "--api-key")
@@ -203,7 +205,7 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
             _terminal,
             ("ID", project.Id),
             ("Name", project.Name),
-            ("Active", project.DeactivatedAt is { } since ? $"no, since {Report.Time(since)} UTC" : YesNo(project.IsActive)),
+            ("Active", YesNo(project.IsActive)),
             ("API key", KeyOf(project)),
             ("Created", $"{Report.Time(project.CreatedAt)} UTC"),
             ("Updated", $"{Report.Time(project.UpdatedAt)} UTC"));

@@ -21,7 +21,8 @@ internal static class Report
     public static void Json(Terminal terminal, IReadOnlyList<JsonElement> values) =>
         terminal.Print(JsonSerializer.Serialize(values, Indented.IReadOnlyListJsonElement));
 
-    public static void Json(Terminal terminal, Deed deed) => terminal.Print(JsonSerializer.Serialize(deed, Indented.Deed));
+    public static void Json(Terminal terminal, Deed deed) =>
+        terminal.Print(JsonSerializer.Serialize(deed, Indented.Deed));
 
     /// <summary>One line for each field, the values below each other.</summary>
     public static void Fields(Terminal terminal, params ReadOnlySpan<(string Label, string Value)> fields)

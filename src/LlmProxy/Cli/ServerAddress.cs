@@ -1,6 +1,6 @@
 namespace LlmProxy.Cli;
 
-/// <summary>Reads base URLs as people write them: with or without a slash, or the API's own first segment, at the end.</summary>
+/// <summary>Reads base URLs as people write them: with or without a slash or the API's first segment.</summary>
 internal static class ServerAddress
 {
     /// <param name="text">What the person gave.</param>
@@ -18,6 +18,7 @@ internal static class ServerAddress
             && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps)
             && address is { Query: "", Fragment: "", UserInfo: "" }
                 ? address
-                : throw CommandFailure.Usage($"{source} must be an address such as http://localhost:8080, not '{text}'.");
+                : throw CommandFailure.Usage(
+                    $"{source} must be an address such as http://localhost:8080, not '{text}'.");
     }
 }

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace LlmProxy.Cli;
 
-/// <summary><c>llm-proxy server</c>: runs the proxy. Every flag stands for a setting and wins over the environment.</summary>
+/// <summary><c>llm-proxy server</c>: runs the proxy. A flag stands for a setting, and wins.</summary>
 internal sealed class ServerCommand(Entrypoints entrypoints)
 {
     private readonly (string Setting, Option<string?> Flag)[] _settings =

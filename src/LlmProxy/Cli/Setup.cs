@@ -17,8 +17,8 @@ internal sealed record SetupWishes(
     bool Asks);
 
 /// <summary>
-/// From nothing to a token that works: completes the settings file, starts the server on them in this process, and makes
-/// project and token through its API, as a person would.
+/// From nothing to a token that works: completes the settings file, starts the server on it in this process, and makes
+/// project and token through its API.
 /// </summary>
 internal sealed class Setup(Entrypoints entrypoints, Workplace place, SetupWishes wishes)
 {
@@ -39,7 +39,7 @@ internal sealed class Setup(Entrypoints entrypoints, Workplace place, SetupWishe
             ?? RandomNumberGenerator.GetHexString(64, lowercase: true);
         if (Credential.Check(managementToken, "MANAGEMENT_TOKEN").Length < ManagementTokenLengthMin)
         {
-            throw CommandFailure.Usage($"MANAGEMENT_TOKEN must be at least {ManagementTokenLengthMin} characters long.");
+            throw CommandFailure.Usage($"MANAGEMENT_TOKEN must have at least {ManagementTokenLengthMin} characters.");
         }
 
         var database = Choose(file, "DATABASE_PATH", "--db", wishes.Database)
@@ -66,7 +66,8 @@ internal sealed class Setup(Entrypoints entrypoints, Workplace place, SetupWishe
         var (inEnvironment, inFile) = (place.Variable(name), file.Value(name));
         if (flag is not null && inFile is not null && flag != inFile)
         {
-            throw CommandFailure.Usage($"{file.Path} has another {name} already: change it there, or leave {flagName} out.");
+            throw CommandFailure.Usage(
+                $"{file.Path} has another {name} already: change it there, or leave {flagName} out.");
         }
 
         if (inEnvironment is not null && inFile is not null && inEnvironment != inFile)
@@ -104,7 +105,8 @@ internal sealed class Setup(Entrypoints entrypoints, Workplace place, SetupWishe
 
         var lifetime = wishes.Lifetime ?? OptionForms.ReadLifetime(await AskAsync("Token lifetime", "24h", stop))
             ?? throw CommandFailure.Usage($"The token lifetime must be {OptionForms.LifetimeForm}.");
-        return new FirstProject(name, string.IsNullOrEmpty(key) ? null : Credential.Check(key, "The provider's API key"), lifetime);
+        return new FirstProject(
+            name, string.IsNullOrEmpty(key) ? null : Credential.Check(key, "The provider's API key"), lifetime);
     }
 
     private async Task WriteAsync(
@@ -149,18 +151,10 @@ internal sealed class Setup(Entrypoints entrypoints, Workplace place, SetupWishe
         {
             var key = first.ProviderKey
                 ?? throw CommandFailure.Usage($"There is no project '{first.Name}' yet: give --openai-key to make it.");
-            project = ApiView.Of(
-                await api.PostAsync("manage/projects", new NewProject(first.Name, key), CliJson.Default.NewProject, stop),
-                CliJson.Default.ProjectView);
+            project = await FirstSteps.MakeProjectAsync(api, first.Name, key, stop);
         }
 
-        var token = ApiView.Of(
-            await api.PostAsync(
-                "manage/tokens",
-                new NewToken(project.Id, (long)first.Lifetime.TotalMinutes, MaxRequests: null),
-                CliJson.Default.NewToken,
-                stop),
-            CliJson.Default.TokenView);
+        var token = await FirstSteps.MakeTokenAsync(api, project.Id, first.Lifetime, stop);
         Report.Fields(
             _terminal,
             ("Project", $"{project.Name} ({project.Id})"),
@@ -189,8 +183,8 @@ internal sealed class Setup(Entrypoints entrypoints, Workplace place, SetupWishe
 
     private int Done()
     {
-        var isDefault = wishes.File == place.PathOf(".env");
-        _terminal.Note($"Start the server with: llm-proxy server{(isDefault ? string.Empty : $" --env {wishes.File}")}");
+        var flag = wishes.File == place.PathOf(".env") ? string.Empty : $" --env {wishes.File}";
+        _terminal.Note($"Start the server with: llm-proxy server{flag}");
         return ExitCode.Ok;
     }
 

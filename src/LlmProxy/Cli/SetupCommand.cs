@@ -14,7 +14,7 @@ internal sealed class SetupCommand(Entrypoints entrypoints, Workplace place)
     private readonly Option<string?> _key = new("--openai-key", "--api-key")
     {
         HelpName = "key",
-        Description = "The provider's API key (OPENAI_API_KEY); - reads it from the input. Goes sealed into the project.",
+        Description = "The provider's API key (OPENAI_API_KEY); - reads it from the input. It goes into the project.",
     };
     private readonly Option<string?> _credential = new("--management-token")
     {
@@ -43,22 +43,35 @@ internal sealed class SetupCommand(Entrypoints entrypoints, Workplace place)
         Description = "How long the first token lives: hours as a bare number, or 90m, 24h, 7d; 24h when not given.",
         CustomParser = OptionForms.Lifetime,
     };
-    private readonly Option<bool> _skip = new("--skip-project") { Description = "Make no project and no token, only the file." };
-    private readonly Option<bool> _newToken = new("--new-token") { Description = "When the project is there already: make another token." };
-    private readonly Option<bool> _interactive = new("--interactive") { Description = "Ask, even when the input is not a terminal." };
-    private readonly Option<bool> _quiet = new("--non-interactive") { Description = "Do not ask, even on a terminal." };
+    private readonly Option<bool> _skip = new("--skip-project")
+    {
+        Description = "Make no project and no token, only the file.",
+    };
+    private readonly Option<bool> _newToken = new("--new-token")
+    {
+        Description = "When the project is there already: make another token.",
+    };
+    private readonly Option<bool> _interactive = new("--interactive")
+    {
+        Description = "Ask, even when the input is not a terminal.",
+    };
+    private readonly Option<bool> _quiet = new("--non-interactive")
+    {
+        Description = "Do not ask, even on a terminal.",
+    };
 
     public Verb Create()
     {
         var setup = new Verb(
             "setup",
-            "Write the settings file, make the first project and its first token. On a terminal it asks for what no flag "
-            + "gives. Run again, it keeps everything that is there.",
+            "Write the settings file, make the first project and its first token. On a terminal it asks for what no "
+            + "flag gives. Run again, it keeps everything that is there.",
             "llm-proxy setup",
             "llm-proxy setup --openai-key - --duration 7d < key.txt",
             "llm-proxy setup --skip-project --config /etc/llm-proxy/env --db /var/lib/llm-proxy/llm-proxy.db")
         {
-            _config, _key, _credential, _database, _address, _project, _duration, _skip, _newToken, _interactive, _quiet,
+            _config, _key, _credential, _database, _address, _project, _duration, _skip, _newToken,
+            _interactive, _quiet,
         };
         setup.Validators.Add(result =>
         {

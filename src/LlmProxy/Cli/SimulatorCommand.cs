@@ -12,20 +12,21 @@ internal static class SimulatorCommand
         var address = new Option<string>("--addr")
         {
             HelpName = "address",
-            Description = "Address to listen on. Anything but this machine's own addresses lets others in, unprotected.",
+            Description = "Address to listen on. Any but this machine's own lets others in, without protection.",
             DefaultValueFactory = static _ => "127.0.0.1:8090",
             CustomParser = OptionForms.Address,
         };
         var simulator = new Verb(
             "simulator",
-            "Run the embedded provider: an OpenAI-compatible upstream that answers deterministically and costs nothing.",
+            "Run the embedded provider: an OpenAI-compatible upstream that costs nothing and always answers alike.",
             "llm-proxy simulator",
             "llm-proxy simulator --addr 127.0.0.1:9090",
             "OPENAI_API_URL=http://127.0.0.1:8090 llm-proxy server")
         {
             address,
         };
-        simulator.SetAction((parsed, stop) => RunAsync(entrypoints, place.Terminal, parsed.GetRequiredValue(address), stop));
+        simulator.SetAction((parsed, stop) =>
+            RunAsync(entrypoints, place.Terminal, parsed.GetRequiredValue(address), stop));
         return simulator;
     }
 
@@ -34,7 +35,7 @@ internal static class SimulatorCommand
     {
         await using var simulator = await entrypoints.StartSimulator(address, stop);
         terminal.Print($"The simulator listens on {simulator.Address.GetLeftPart(UriPartial.Authority)}");
-        if (ListenAddress.Parse(address) is { } parsed && parsed.EndPoints.Any(static end => !IPAddress.IsLoopback(end.Address)))
+        if (!ListenAddress.Parse(address)!.EndPoints.All(static end => IPAddress.IsLoopback(end.Address)))
         {
             terminal.Note("It can be reached from other machines and accepts every credential.");
         }

@@ -37,7 +37,7 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
         var duration = new Option<TimeSpan?>("--duration")
         {
             HelpName = "duration",
-            Description = "How long it lives: hours as a bare number, or 90m, 24h, 7d; 24h when not given, at most 365d.",
+            Description = "How long it lives: hours, or 90m, 24h, 7d; 24h when not given, at most 365d.",
             CustomParser = OptionForms.Lifetime,
         };
         var maxRequests = new Option<long?>("--max-requests")
@@ -49,7 +49,8 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
         var generate = new Verb(
             "generate",
             "Make a token. Its secret is shown this once.",
-            "llm-proxy manage token generate --project-id 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --duration 90m --max-requests 100")
+            "llm-proxy manage token generate --project-id 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --duration 90m",
+            "llm-proxy manage token generate --project-id 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --max-requests 100")
         {
             project, duration, maxRequests,
         };
@@ -83,7 +84,11 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
 
     private Verb CreateList()
     {
-        var project = new Option<string?>("--project-id") { HelpName = "id", Description = "Only tokens of this project." };
+        var project = new Option<string?>("--project-id")
+        {
+            HelpName = "id",
+            Description = "Only tokens of this project.",
+        };
         var activeOnly = new Option<bool>("--active-only") { Description = "Only tokens that still work." };
         var list = new Verb(
             "list",

@@ -14,7 +14,7 @@ internal static class Wrk
     public static async Task<ChatLoad> RunAsync(
         IPEndPoint target, string token, TimeSpan duration, string script, CancellationToken aborted)
     {
-        var output = await Command.RunAsync(
+        var output = await ChildCommand.RunAsync(
             "wrk",
             [
                 "--threads", "1",

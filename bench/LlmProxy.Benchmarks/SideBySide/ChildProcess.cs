@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -27,13 +28,13 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     /// <summary>Starts the program with its output in a file, so that nobody has to drain a pipe meanwhile.</summary>
     public static ChildProcess Start(
-        string program, IEnumerable<string> arguments, string folder, IReadOnlyDictionary<string, string> environment)
+        string program, IEnumerable<string> arguments, string folder, IReadOnlyDictionary<string, string>? environment = null)
     {
         // exec keeps the process id: the shell is gone before the program runs.
         var log = Path.Combine(folder, Path.GetFileName(program) + ".log");
         string[] shell = ["-c", "log=$1; shift; exec \"$@\" >\"$log\" 2>&1 </dev/null", "sh", log, program];
         var start = new ProcessStartInfo("/bin/sh", [.. shell, .. arguments]) { WorkingDirectory = folder };
-        foreach (var (name, value) in environment)
+        foreach (var (name, value) in environment ?? ReadOnlyDictionary<string, string>.Empty)
         {
             start.Environment[name] = value;
         }
@@ -81,7 +82,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 
-    private IEnumerable<int> Family()
+    private List<int> Family()
     {
         var id = _process.Id;
         var children = File.ReadAllText($"/proc/{Text(id)}/task/{Text(id)}/children");

@@ -1,5 +1,4 @@
 using System.Globalization;
-using LlmProxy.Benchmarks.Load;
 
 namespace LlmProxy.Benchmarks.SideBySide;
 
@@ -90,7 +89,7 @@ internal static class Comparison
             $"Bearer {ServerUnderTest.ProviderKey}",
         ];
         return new Contestant(Rival, token, address, address, () =>
-            ChildProcess.Start(plan.Yarp, arguments, folder, new Dictionary<string, string>()));
+            ChildProcess.Start(plan.Yarp, arguments, folder));
     }
 
     /// <summary>Ours again, with a full table of tokens: what a request costs must not depend on it.</summary>

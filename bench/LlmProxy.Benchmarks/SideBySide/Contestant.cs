@@ -4,9 +4,10 @@ using LlmProxy.Benchmarks.Load;
 
 namespace LlmProxy.Benchmarks.SideBySide;
 
-/// <summary>One column of the comparison: where it listens and how it is started.</summary>
-/// <param name="Start">Null when there is no proxy: the client talks to the upstream itself.</param>
-/// <param name="ServesAll">False when only the chat workload is of interest.</param>
+/// <summary>
+/// One row of the comparison: where it listens and how it is started, which is null when there is no proxy and the
+/// client talks to the upstream itself. <c>ServesAll</c> is false when only the chat workload is of interest.
+/// </summary>
 internal sealed record Contestant(
     string Name,
     string Token,

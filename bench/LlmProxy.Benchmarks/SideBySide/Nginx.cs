@@ -57,7 +57,6 @@ internal static class Nginx
                 {{servers}}
             }
             """);
-        return ChildProcess.Start(
-            Program, ["-p", folder, "-e", "stderr", "-c", file], folder, new Dictionary<string, string>());
+        return ChildProcess.Start(Program, ["-p", folder, "-e", "stderr", "-c", file], folder);
     }
 }

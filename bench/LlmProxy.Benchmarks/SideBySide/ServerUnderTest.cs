@@ -39,7 +39,7 @@ internal sealed class ServerUnderTest
                 allowed_endpoints: [/v1/chat/completions]
                 allowed_methods: [POST]
             """);
-        _environment = new Dictionary<string, string>
+        _environment = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["MANAGEMENT_TOKEN"] = ManagementToken,
             ["LISTEN_ADDR"] = Address.ToString(),
@@ -51,6 +51,11 @@ internal sealed class ServerUnderTest
     public IPEndPoint Address { get; }
 
     public string DatabasePath { get; }
+
+    /// <summary>Its settings as flags, for a server inside this process, with its log in a file.</summary>
+    public IReadOnlyDictionary<string, string?> Settings =>
+        _environment.Append(new("LOG_FILE", Path.Combine(_folder, "in-process.log")))
+            .ToDictionary(static one => one.Key, static one => (string?)one.Value, StringComparer.Ordinal);
 
     /// <summary>Set once the server has been prepared.</summary>
     public string Token { get; private set; } = "";

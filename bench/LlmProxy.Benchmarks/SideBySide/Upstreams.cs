@@ -49,15 +49,8 @@ internal sealed class Upstreams : IAsyncDisposable
             Nginx.Start(path, server),
             ChildProcess.Start(
                 Environment.ProcessPath!,
-                [
-                    .. Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal)
-                        ? [typeof(Upstreams).Assembly.Location]
-                        : Array.Empty<string>(),
-                    "stream-upstream",
-                    streams.Port.ToString(CultureInfo.InvariantCulture),
-                ],
-                path,
-                new Dictionary<string, string>()))
+                ["stream-upstream", streams.Port.ToString(CultureInfo.InvariantCulture)],
+                path))
         {
             Chat = chat,
             Streams = streams,

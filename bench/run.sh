@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Measures bin/llm-proxy beside nginx and YARP: `bench/run.sh [--rounds 5] [--seconds 3] [--tokens 1000000]`.
+# `make bench` builds the executable and sees to nginx and wrk before it calls this.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+dotnet publish bench/YarpForwarder.cs --configuration Release --output artifacts/bench/yarp --nologo --verbosity quiet >&2
+exec dotnet run --project bench/LlmProxy.Benchmarks --configuration Release --verbosity quiet -- \
+  compare --output bench/results/latest.md "$@"

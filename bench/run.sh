@@ -4,6 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-dotnet publish bench/YarpForwarder.cs --configuration Release --output artifacts/bench/yarp --nologo --verbosity quiet >&2
+rival=artifacts/bench/yarp/YarpForwarder
+if [[ ! $rival -nt bench/YarpForwarder.cs || ! $rival -nt Directory.Packages.props ]]; then
+  dotnet publish bench/YarpForwarder.cs --configuration Release --output "${rival%/*}" --nologo --verbosity quiet >&2
+  touch "$rival"
+fi
+
 exec dotnet run --project bench/LlmProxy.Benchmarks --configuration Release --verbosity quiet -- \
-  compare --output bench/results/latest.md "$@"
+  compare --yarp "$rival" --output bench/results/latest.md "$@"

@@ -36,7 +36,7 @@ check: ## Run the whole gate that a change must pass: format, warnings, native b
 
 bench: build ## Measure the executable beside nginx and YARP on this machine and print the table.
 	@scripts/prerequisites bench
-	@dotnet run --project bench/LlmProxy.Benchmarks --configuration Release -- $(ARGS)
+	@bench/run.sh $(ARGS)
 
 format: ## Rewrite the sources as the formatter wants them.
 	@scripts/prerequisites

@@ -21,10 +21,10 @@ internal static class ProjectStore
     public static List<StoredProject> List(DbConnection connection, string afterName, int limit) =>
         connection.Query<StoredProject>(
             $"SELECT {Columns} FROM projects WHERE name > @afterName ORDER BY name LIMIT @limit",
-            new { afterName, limit }).AsList();
+            new { afterName, limit }).ToList();
 
     public static List<StoredProject> All(DbConnection connection) =>
-        connection.Query<StoredProject>($"SELECT {Columns} FROM projects").AsList();
+        connection.Query<StoredProject>($"SELECT {Columns} FROM projects").ToList();
 
     public static void Insert(DbConnection connection, DbTransaction transaction, StoredProject project) =>
         connection.Execute("""

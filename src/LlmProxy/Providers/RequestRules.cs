@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Collections.Frozen;
 using LlmProxy.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 
 namespace LlmProxy.Providers;
@@ -69,7 +68,7 @@ internal sealed class RequestRules
             return Refusal.OriginNotAllowed;
         }
 
-        return !_params.IsEmpty && IsUpgrade(request.HttpContext) ? CannotJudgeUpgrade : null;
+        return !_params.IsEmpty && WebSocketUpgrade.IsAskedBy(request.HttpContext) ? CannotJudgeUpgrade : null;
     }
 
     /// <summary>Whether a rule needs to see the body. The method does not matter: the provider may read it.</summary>
@@ -82,9 +81,6 @@ internal sealed class RequestRules
     /// <summary>One Origin, equal to an entry of the list character by character.</summary>
     public bool AllowsOrigin(StringValues origin) =>
         origin.Count == 1 && origin[0] is { } only && _origins.Contains(only);
-
-    private static bool IsUpgrade(HttpContext http) =>
-        http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
 
     private sealed class RequiredHeader(string name)
     {

@@ -1,3 +1,4 @@
+using LlmProxy.Http;
 using LlmProxy.Providers;
 using Microsoft.Extensions.Primitives;
 
@@ -33,7 +34,7 @@ internal static class ClientCredential
             return request.Headers[auth.HeaderName] is [var key] ? key : null;
         }
 
-        return UpstreamRequest.IsUpgrade(request.HttpContext) ? InSubprotocol(request.Headers[SubprotocolHeader]) : null;
+        return WebSocketUpgrade.IsAskedBy(request.HttpContext) ? InSubprotocol(request.Headers[SubprotocolHeader]) : null;
     }
 
     public static bool IsCarriedBy(string headerName) =>

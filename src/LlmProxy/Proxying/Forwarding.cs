@@ -44,7 +44,7 @@ internal sealed class Forwarding(Exchange exchange, ProviderRoute route, Grant g
 
     private async Task<Refusal?> RelayAsync(HttpResponseMessage answer, Cutoff cutoff)
     {
-        var upgradeWasAsked = UpstreamRequest.IsUpgrade(exchange.Http);
+        var upgradeWasAsked = WebSocketUpgrade.IsAskedBy(exchange.Http);
         if (!AnswerRelay.IsValid(answer, upgradeWasAsked))
         {
             return Refusal.UpstreamInvalid;

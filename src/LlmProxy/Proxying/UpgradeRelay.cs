@@ -1,4 +1,5 @@
 using System.Buffers;
+using LlmProxy.Http;
 using LlmProxy.Providers;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -16,7 +17,7 @@ internal static class UpgradeRelay
         HttpResponseMessage answer, Exchange exchange, Cutoff cutoff, ProviderTimeouts timeouts)
     {
         var http = exchange.Http;
-        http.Response.Headers.Upgrade = answer.Headers.Upgrade.ToString();
+        http.Response.Headers.Upgrade = WebSocketUpgrade.Protocol;
         await using var client = await http.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
         await using var upstream = await answer.Content.ReadAsStreamAsync(cutoff.Token);
 

@@ -2,7 +2,6 @@ using System.Net;
 using LlmProxy.Http;
 using LlmProxy.Providers;
 using LlmProxy.Secrets;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmProxy.Proxying;
 
@@ -27,19 +26,15 @@ internal static class UpstreamRequest
         };
 
         CopyHeaders(request, message);
-        if (IsUpgrade(exchange.Http))
+        if (WebSocketUpgrade.IsAskedBy(exchange.Http))
         {
             message.Headers.TryAddWithoutValidation("Connection", "Upgrade");
-            message.Headers.TryAddWithoutValidation("Upgrade", request.Headers.Upgrade.ToString());
+            message.Headers.TryAddWithoutValidation("Upgrade", WebSocketUpgrade.Protocol);
         }
 
         Authenticate(message, route.Provider.Auth, providerKey);
         return message;
     }
-
-    /// <summary>Whether the client asks to leave HTTP on this connection (RFC 9110 §7.8), as WebSockets do.</summary>
-    public static bool IsUpgrade(HttpContext http) =>
-        http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
 
     private static Uri UriOf(RequestTarget target, in ProviderRoute route)
     {

@@ -3,7 +3,7 @@ using LlmProxy.Simulator.Wire;
 
 namespace LlmProxy.Simulator;
 
-/// <summary>Which path leads to which endpoint. A switch, because routing tables cost more than the answers do.</summary>
+/// <summary>Which path leads to which endpoint. A switch: a routing table costs more than the answers do.</summary>
 internal sealed class SimulatorRoutes
 {
     public const string Realtime = "/v1/realtime";
@@ -50,7 +50,9 @@ internal sealed class SimulatorRoutes
         ["", "v1", "models", var id] => Get(call, call => Models.FindAsync(call, id)),
         ["", "v1", "files"] => call.Request.Method == "POST" ? _files.UploadAsync(call) : Get(call, _files.ListAsync),
         ["", "v1", "files", var id] =>
-            call.Request.Method == "DELETE" ? _files.DeleteAsync(call, id) : Get(call, call => _files.FindAsync(call, id)),
+            call.Request.Method == "DELETE"
+                ? _files.DeleteAsync(call, id)
+                : Get(call, call => _files.FindAsync(call, id)),
         ["", "v1", "files", var id, "content"] => Get(call, call => _files.ReadAsync(call, id)),
         ["", "v1", "uploads"] => Post(call, _uploads.CreateAsync),
         ["", "v1", "uploads", var id, "parts"] => Post(call, call => _uploads.AddPartAsync(call, id)),

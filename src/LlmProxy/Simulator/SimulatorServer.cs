@@ -90,7 +90,8 @@ internal sealed class SimulatorServer : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = StopPatience);
         builder.Services.AddSingleton<IHostLifetime, CallersLifetime>();
-        builder.Services.Configure<SocketTransportOptions>(static sockets => sockets.UnsafePreferInlineScheduling = true);
+        builder.Services.Configure<SocketTransportOptions>(
+            static sockets => sockets.UnsafePreferInlineScheduling = true);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

@@ -29,7 +29,7 @@ internal static class ChangeStore
     public static List<Change> Since(DbConnection connection, long number) =>
         connection.Query<Change>(
             "SELECT number AS Number, kind AS Kind, id AS Id FROM changes WHERE number > @number ORDER BY number",
-            new { number }).AsList();
+            new { number }).ToList();
 }
 
 /// <summary>A row of <c>changes</c>.</summary>

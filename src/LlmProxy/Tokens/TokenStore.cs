@@ -26,18 +26,18 @@ internal static class TokenStore
                 SELECT {Columns} FROM tokens
                 WHERE id < @before AND (NOT @activeOnly OR (is_active = 1 AND expires_at > @now))
                 ORDER BY id DESC LIMIT @limit
-                """, new { activeOnly, now, before, limit }).AsList()
+                """, new { activeOnly, now, before, limit }).ToList()
             : connection.Query<StoredToken>($"""
                 SELECT {Columns} FROM tokens
                 WHERE project_id = @projectId AND id < @before
                     AND (NOT @activeOnly OR (is_active = 1 AND expires_at > @now))
                 ORDER BY id DESC LIMIT @limit
-                """, new { projectId, activeOnly, now, before, limit }).AsList();
+                """, new { projectId, activeOnly, now, before, limit }).ToList();
 
     public static List<string> IdsOf(DbConnection connection, string projectId, bool isActive) =>
         connection.Query<string>(
             "SELECT id FROM tokens WHERE project_id = @projectId AND is_active = @isActive",
-            new { projectId, isActive }).AsList();
+            new { projectId, isActive }).ToList();
 
     public static void Insert(DbConnection connection, DbTransaction transaction, StoredToken token) =>
         connection.Execute("""

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using LlmProxy.Simulator.Language;
 using LlmProxy.Simulator.Wire;
@@ -71,14 +70,16 @@ internal sealed class BatchesApi(Shelf<StoredFile> files)
             return batch with { Status = "failed" };
         }
 
-        var lines = Encoding.UTF8.GetString(input).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         using var output = JsonBuffer.Rent();
-        var failed = 0;
-        var total = Math.Min(lines.Length, LinesMax);
-        for (var i = 0; i < total; i++)
+        var (total, failed) = (0, 0);
+        foreach (var range in input.AsSpan().Split((byte)'\n'))
         {
-            failed += WriteLine(output, batch.Endpoint, lines[i], i) ? 0 : 1;
-            output.EndLine();
+            var line = input.AsMemory(range);
+            if (total < LinesMax && line.Length > 0)
+            {
+                failed += WriteLine(output, batch.Endpoint, line, total++) ? 0 : 1;
+                output.EndLine();
+            }
         }
 
         var bytes = output.Finish().ToArray();
@@ -87,7 +88,7 @@ internal sealed class BatchesApi(Shelf<StoredFile> files)
         return batch with { Status = "completed", OutputFileId = file.Id, Total = total, Failed = failed };
     }
 
-    private static bool WriteLine(JsonBuffer output, string endpoint, string line, int index)
+    private static bool WriteLine(JsonBuffer output, string endpoint, ReadOnlyMemory<byte> line, int index)
     {
         using var answer = JsonBuffer.Rent();
         var error = Answer(answer.Json, endpoint, line, out var customId);
@@ -114,19 +115,17 @@ internal sealed class BatchesApi(Shelf<StoredFile> files)
         return error is null;
     }
 
-    private static ApiError? Answer(Utf8JsonWriter answer, string endpoint, string line, out string? customId)
+    private static ApiError? Answer(
+        Utf8JsonWriter answer,
+        string endpoint,
+        ReadOnlyMemory<byte> line,
+        out string? customId)
     {
-        customId = null;
-        try
-        {
-            using var document = JsonDocument.Parse(line);
-            customId = Conversation.StringOf(document.RootElement, "custom_id"u8);
-            return WriterOf(endpoint)!(answer, new Fields(document.RootElement).Optional("body"));
-        }
-        catch (JsonException)
-        {
-            return ApiError.UnreadableBody;
-        }
+        using var document = ReadableJson.Parse(line);
+        customId = document is null ? null : Conversation.StringOf(document.RootElement, "custom_id"u8);
+        return document is null
+            ? ApiError.UnreadableBody
+            : WriterOf(endpoint)!(answer, new Fields(document.RootElement).Optional("body"));
     }
 
     private static Func<Utf8JsonWriter, JsonElement, ApiError?>? WriterOf(string endpoint) => endpoint switch

@@ -45,12 +45,12 @@ internal static class Embeddings
         var inputs = InputsIn(fields.Required("input"));
         var format = fields.Text("encoding_format") ?? "float";
         error = fields.Error
-            ?? (inputs.Count is 0 or > InputsMax ? ApiError.InvalidValue("input", $"1 to {InputsMax} inputs") : null)
-            ?? (format is not ("float" or "base64") ? ApiError.InvalidValue("encoding_format", "float or base64") : null);
+            ?? (inputs.Count is 0 or > InputsMax ? ApiError.InvalidValue("input", $"up to {InputsMax} inputs") : null)
+            ?? (format is "float" or "base64" ? null : ApiError.InvalidValue("encoding_format", "float or base64"));
         return new(model, inputs, dimensions, format == "base64");
     }
 
-    /// <summary>Each input as a text, and what it counts: the words of a text, or the length of a list of tokens.</summary>
+    /// <summary>Each input as a text, and what it counts: words of a text, members of a list of tokens.</summary>
     private static List<(string Text, int Tokens)> InputsIn(JsonElement input)
     {
         if (input.ValueKind != JsonValueKind.Array)

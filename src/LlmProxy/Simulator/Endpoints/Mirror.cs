@@ -20,9 +20,10 @@ internal static class Mirror
     // 251 is prime, so that no power of two lines up with it and a lost or doubled buffer shows.
     private const int Period = 251;
 
-    private static readonly byte[] Pattern = [.. Enumerable.Range(0, Period * 256).Select(static i => (byte)(i % Period))];
+    private static readonly byte[] Pattern =
+        [.. Enumerable.Range(0, Period * 256).Select(static i => (byte)(i % Period))];
 
-    /// <summary>Method, raw target, headers in their order and spelling, and the body's length, hash and bytes.</summary>
+    /// <summary>Method, raw target, headers in their order and spelling, the body's length, hash and bytes.</summary>
     public static async Task EchoAsync(SimulatedCall call)
     {
         var target = call.Http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;

@@ -38,7 +38,8 @@ internal sealed class RealtimeSession
         }
 
         // A browser offers its subprotocols in a list; like the provider, we know one of them.
-        var protocol = call.Http.WebSockets.WebSocketRequestedProtocols.FirstOrDefault(static name => name == "realtime");
+        var protocol = call.Http.WebSockets.WebSocketRequestedProtocols
+            .FirstOrDefault(static name => name == "realtime");
         using var socket = await call.Http.WebSockets.AcceptWebSocketAsync(protocol);
         await new RealtimeSession(call, socket).RunAsync();
     }
@@ -81,21 +82,10 @@ internal sealed class RealtimeSession
 
     private async Task AnswerAsync(ReadOnlyMemory<byte> message)
     {
-        JsonDocument document;
-        try
-        {
-            document = JsonDocument.Parse(message);
-        }
-        catch (JsonException)
-        {
-            await SendErrorAsync("invalid_json", "The message is not JSON.");
-            return;
-        }
-
-        using (document)
-        {
-            await AnswerAsync(document.RootElement);
-        }
+        using var document = ReadableJson.Parse(message);
+        await (document is null
+            ? SendErrorAsync("invalid_json", "The message is not JSON.")
+            : AnswerAsync(document.RootElement));
     }
 
     private Task AnswerAsync(JsonElement message) => Conversation.StringOf(message, "type"u8) switch

@@ -23,7 +23,7 @@ internal sealed class Shelf<T>(int capacity)
         }
     }
 
-    /// <summary>Keeps what <paramref name="make"/> makes of the next id, which begins with <paramref name="prefix"/>.</summary>
+    /// <summary>Keeps what is made of the next id, which begins with <paramref name="prefix"/>.</summary>
     public T Add(string prefix, Func<string, T> make)
     {
         lock (_items)
@@ -46,7 +46,7 @@ internal sealed class Shelf<T>(int capacity)
         }
     }
 
-    /// <summary>Puts a changed item in place of the one that <paramref name="change"/> is given; null if there is none.</summary>
+    /// <summary>Puts the changed item in place of the one with this id; null if there is none.</summary>
     public T? Change(string id, Func<T, T> change)
     {
         lock (_items)

@@ -5,7 +5,9 @@ using LlmProxy.Simulator.Wire;
 
 namespace LlmProxy.Simulator.Endpoints;
 
-/// <summary><c>/v1/audio/transcriptions</c> and <c>translations</c>: the text tells the name and size of the file.</summary>
+/// <summary>
+/// <c>/v1/audio/transcriptions</c> and <c>translations</c>: the text tells the name and size of the file.
+/// </summary>
 internal static class Transcriptions
 {
     public static async Task AnswerAsync(SimulatedCall call)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Frozen;
 using System.Globalization;
 
@@ -14,6 +15,13 @@ internal sealed class Faults
     public static readonly Faults None = new();
 
     private const int MillisecondsMax = 600_000;
+
+    // RFC 9110 §5.6.2.
+    private static readonly SearchValues<char> TokenCharacters =
+        SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+    // A wrong one of these breaks our own server before it reaches anybody.
+    private static readonly string[] FramingHeaders = ["Content-Length", "Transfer-Encoding"];
 
     private static readonly FrozenDictionary<string, Func<Faults, string, bool>> Readers =
         new Dictionary<string, Func<Faults, string, bool>>(StringComparer.OrdinalIgnoreCase)
@@ -34,9 +42,9 @@ internal sealed class Faults
             [Prefix + "cut-before-headers"] = static (faults, text) => faults.CutBeforeHeaders = text == "true",
             [Prefix + "hang"] = static (faults, text) => TryHang(faults, text),
             [Prefix + "encoding"] = static (faults, text) => faults.Gzip = text == "gzip",
-            [Prefix + "header"] = static (faults, text) => TryHeader(text, faults._headers),
+            [Prefix + "header"] = static (faults, text) => TryHeaders(text, faults._headers),
             [Prefix + "set-cookie"] = static (faults, text) => TryCookie(faults, text),
-            [Prefix + "trailer"] = static (faults, text) => TryHeader(text, faults._trailers),
+            [Prefix + "trailer"] = static (faults, text) => TryHeaders(text, faults._trailers),
             [Prefix + "request-id"] = static (faults, text) => TryRequestId(faults, text),
             [Prefix + "early-hints"] = static (faults, text) => TryEarlyHints(faults, text),
         }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
@@ -143,15 +151,22 @@ internal sealed class Faults
         return faults.HangBeforeHeaders || faults.HangInBody;
     }
 
-    private static bool TryHeader(string text, List<KeyValuePair<string, string>> into)
+    private static bool TryHeaders(string text, List<KeyValuePair<string, string>> into)
     {
-        var colon = text.IndexOf(':', StringComparison.Ordinal);
-        if (colon <= 0)
+        // Not a comma: HTTP clients join the values of a repeated header with one, and so nobody could tell them apart.
+        foreach (var line in text.Split(" | "))
         {
-            return false;
+            var colon = line.IndexOf(':', StringComparison.Ordinal);
+            var name = colon > 0 ? line[..colon] : "";
+            if (name.AsSpan().ContainsAnyExcept(TokenCharacters) || name.Length == 0
+                || FramingHeaders.Contains(name, StringComparer.OrdinalIgnoreCase))
+            {
+                return false;
+            }
+
+            into.Add(new(name, line[(colon + 1)..].Trim()));
         }
 
-        into.Add(new(text[..colon].Trim(), text[(colon + 1)..].Trim()));
         return true;
     }
 

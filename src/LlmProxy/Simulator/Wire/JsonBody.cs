@@ -47,7 +47,7 @@ internal sealed class JsonBody : IDisposable
                 rented = length == rented.Length ? Grow(rented) : rented;
             }
 
-            document = TryParse(rented.AsMemory(0, length));
+            document = ParseObject(rented.AsMemory(0, length));
             return document is null ? (null, ApiError.UnreadableBody) : (new(rented, document), null);
         }
         finally
@@ -73,23 +73,15 @@ internal sealed class JsonBody : IDisposable
         return larger;
     }
 
-    private static JsonDocument? TryParse(ReadOnlyMemory<byte> bytes)
+    private static JsonDocument? ParseObject(ReadOnlyMemory<byte> bytes)
     {
-        try
+        var document = ReadableJson.Parse(bytes);
+        if (document?.RootElement.ValueKind is not JsonValueKind.Object)
         {
-            var document = JsonDocument.Parse(bytes);
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
-            {
-                return document;
-            }
-
-            document.Dispose();
-        }
-        catch (JsonException)
-        {
-            // The caller learns it as a refusal.
+            document?.Dispose();
+            return null;
         }
 
-        return null;
+        return document;
     }
 }

@@ -36,7 +36,7 @@ internal sealed class JsonBuffer : IDisposable
         return buffer;
     }
 
-    /// <summary>Everything written so far. Valid until the next <see cref="Restart"/> or <see cref="Dispose"/>.</summary>
+    /// <summary>Everything written so far. Valid until <see cref="Restart"/> or <see cref="Dispose"/>.</summary>
     public ReadOnlyMemory<byte> Finish()
     {
         Json.Flush();

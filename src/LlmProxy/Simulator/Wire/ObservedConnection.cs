@@ -57,7 +57,7 @@ internal sealed class ObservedConnection : IDuplexPipe
         });
     }
 
-    /// <summary>Forgets what was recorded, so that a connection does not hold all the requests it ever served.</summary>
+    /// <summary>Forgets what was recorded, so that a connection does not hold all that it ever served.</summary>
     public void ForgetHead() => _input.Forget();
 
     /// <summary>Puts header lines behind the last chunk, which must be the next thing that is written.</summary>

@@ -107,7 +107,7 @@ internal sealed class ReplyBody(HttpContext http, Faults faults, ReplyHeaders he
 
         if (faults.EarlyHints is { } link)
         {
-            // Kestrel has no call for informational answers. Nothing of ours is under way yet, so the transport is free.
+            // Kestrel has no call for informational answers. Nothing is under way yet, so the transport is free.
             var transport = http.Features.GetRequiredFeature<IConnectionTransportFeature>().Transport;
             var head = Encoding.Latin1.GetBytes($"HTTP/1.1 103 Early Hints\r\nLink: {link}\r\n\r\n");
             await transport.Output.WriteAsync(head, http.RequestAborted);

@@ -1,6 +1,6 @@
 namespace LlmProxy.Simulator.Wire;
 
-/// <summary>A request's body, read a little at a time with a pause after each: an upstream that is slow to take it.</summary>
+/// <summary>A request's body, read a little at a time with pauses: an upstream that is slow to take it.</summary>
 internal sealed class SlowStream(Stream inner, TimeSpan pause, TimeProvider clock, CancellationToken aborted) : Stream
 {
     private const int BytesPerRead = 4096;

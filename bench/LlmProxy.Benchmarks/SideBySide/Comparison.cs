@@ -40,11 +40,14 @@ internal static class Comparison
         Plan plan, string folder, CancellationToken aborted)
     {
         await using var upstreams = await Upstreams.StartAsync(folder, aborted);
+        var server = await ServerUnderTest.PrepareAsync(
+            plan.LlmProxy, Path.Combine(folder, "one"), upstreams, aborted);
         List<Contestant> contestants =
         [
             new(Direct, "none", upstreams.Chat, upstreams.Streams, Start: null),
-            Nginx(folder, upstreams, "llmp_x"),
-            Yarp(plan, folder, upstreams, "llmp_x"),
+            Nginx(folder, upstreams, server.Token),
+            Yarp(plan, folder, upstreams, server.Token),
+            new(Ours, server.Token, server.Address, server.Address, server.Start),
         ];
         if (plan.Tokens > 1)
         {
@@ -63,7 +66,7 @@ internal static class Comparison
         }
 
         await TellAsync("allocations");
-        return (report, 1.0);
+        return (report, await Allocations.PerRequestAsync(server, plan, aborted));
     }
 
     private static Contestant Nginx(string folder, Upstreams upstreams, string token)

@@ -17,7 +17,8 @@ internal sealed class Report(IReadOnlyList<string> names)
         var text = new StringBuilder();
         AppendConditions(text, plan);
         AppendRequests(text);
-        AppendStreams(text); if (plan.Tokens > 9) { AppendGoals(text, plan, allocatedBytes); }
+        AppendStreams(text);
+        AppendGoals(text, plan, allocatedBytes);
         return text.ToString();
     }
 

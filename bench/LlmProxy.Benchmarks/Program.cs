@@ -1,6 +1,7 @@
 using System.CommandLine;
 using BenchmarkDotNet.Running;
 using LlmProxy.Benchmarks.Load;
+using LlmProxy.Benchmarks.Micro;
 using LlmProxy.Benchmarks.SideBySide;
 
 var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 5, Description = "Rounds that are measured." };
@@ -48,7 +49,8 @@ micro.TreatUnmatchedTokensAsErrors = false;
 micro.SetAction(arguments =>
 {
     string[] passed = [.. arguments.GetValue(filter) ?? [], .. arguments.UnmatchedTokens];
-    BenchmarkSwitcher.FromAssembly(typeof(Comparison).Assembly).Run(passed.Length == 0 ? ["--filter", "*"] : passed);
+    BenchmarkSwitcher.FromAssembly(typeof(Comparison).Assembly)
+        .Run(passed.Length == 0 ? ["--filter", "*"] : passed, MicroConfig.Create());
 });
 
 var port = new Argument<int>("port") { Description = "Port on loopback." };

@@ -15,10 +15,14 @@ internal sealed class ChildProcess : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly Process _process;
+    private readonly string _log;
 
-    private ChildProcess(Process process) => _process = process;
+    private ChildProcess(Process process, string log) => (_process, _log) = (process, log);
 
     public bool HasExited => _process.HasExited;
+
+    /// <summary>What it wrote, for the person who must find out why it does not answer.</summary>
+    public string Output => File.Exists(_log) ? File.ReadAllText(_log) : "";
 
     /// <summary>User and system time up to now (proc(5), fields 14 and 15 of <c>stat</c>).</summary>
     public TimeSpan CpuTime => TimeSpan.FromSeconds(Family().Sum(CpuTicks) / TicksPerSecond);
@@ -39,8 +43,8 @@ internal sealed class ChildProcess : IAsyncDisposable
             start.Environment[name] = value;
         }
 
-        return new ChildProcess(Process.Start(start)
-            ?? throw new InvalidOperationException($"{program} did not start."));
+        return new ChildProcess(
+            Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start."), log);
     }
 
     public async ValueTask DisposeAsync()

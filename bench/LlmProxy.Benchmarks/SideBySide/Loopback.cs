@@ -40,7 +40,8 @@ internal static class Loopback
         {
             if (process.HasExited)
             {
-                throw new InvalidOperationException($"The process that should listen on {target} has exited.");
+                throw new InvalidOperationException(
+                    $"The process that should listen on {target} has exited. It wrote:\n{process.Output}");
             }
 
             await Task.Delay(Pause, TimeProvider.System, patience.Token);

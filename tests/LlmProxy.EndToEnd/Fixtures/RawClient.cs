@@ -114,6 +114,34 @@ internal sealed class RawClient : IAsyncDisposable
     public async Task<string> ReadToEndAsync() =>
         Encoding.Latin1.GetString((await _reader.ReadUntilCloseAsync(_deadline.Token)).Content);
 
+    /// <summary>
+    /// Everything the other side says until it closes or has nothing more to say for a while. A server that waits for
+    /// the rest of a request says nothing, which is right, and must not hold the test up.
+    /// </summary>
+    public async Task<string> ReadUntilQuietAsync(TimeSpan quiet)
+    {
+        var said = new StringBuilder();
+        try
+        {
+            while (true)
+            {
+                using var silence = CancellationTokenSource.CreateLinkedTokenSource(_deadline.Token);
+                silence.CancelAfter(quiet);
+                var some = await _reader.ReadSomeAsync(silence.Token);
+                if (some.Length == 0)
+                {
+                    return said.ToString();
+                }
+
+                said.Append(Encoding.Latin1.GetString(some));
+            }
+        }
+        catch (Exception ending) when (ending is IOException or OperationCanceledException)
+        {
+            return said.ToString();
+        }
+    }
+
     /// <summary>Tells the other side that no more will be sent.</summary>
     public void EndSending() => _tcp.Client.Shutdown(SocketShutdown.Send);
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Text;
 
 namespace LlmProxy.EndToEnd.Fixtures;
@@ -62,6 +63,13 @@ internal sealed class UpstreamExchange(
 
         _gone.TrySetResult(Stopwatch.GetTimestamp());
         IsOver = true;
+    }
+
+    /// <summary>The connection as a server's WebSocket, once the upgrade was answered.</summary>
+    public WebSocket BecomeWebSocket()
+    {
+        IsOver = true;
+        return WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true });
     }
 
     /// <summary>Ends the connection in good order (FIN).</summary>

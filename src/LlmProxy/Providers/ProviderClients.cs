@@ -1,0 +1,20 @@
+using System.Collections.Frozen;
+
+namespace LlmProxy.Providers;
+
+/// <summary>One client a provider, made at start and kept until the end.</summary>
+internal sealed class ProviderClients(ProviderTable providers) : IDisposable
+{
+    private readonly FrozenDictionary<Provider, ProviderClient> _clients =
+        providers.All.ToFrozenDictionary(static provider => provider, static provider => new ProviderClient(provider));
+
+    public ProviderClient For(Provider provider) => _clients[provider];
+
+    public void Dispose()
+    {
+        foreach (var client in _clients.Values)
+        {
+            client.Dispose();
+        }
+    }
+}

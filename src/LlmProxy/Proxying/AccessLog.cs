@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Text.Json;
+using LlmProxy.Telemetry;
+
+namespace LlmProxy.Proxying;
+
+/// <summary>
+/// One line an exchange, after the answer. The request only hands the exchange over; the line is made on the log's
+/// thread. It holds ids, never secrets, and the path without its query, where people put keys.
+/// </summary>
+internal sealed class AccessLog(LogQueue queue, TelemetryOptions options, TimeProvider clock)
+{
+    private readonly bool _isOn = options.Level <= LogLevel.Information;
+
+    public void Record(Exchange exchange)
+    {
+        if (!_isOn)
+        {
+            return;
+        }
+
+        var time = clock.GetUtcNow();
+        queue.Write(json => Write(json, exchange, time));
+    }
+
+    private void Write(Utf8JsonWriter json, Exchange exchange, DateTimeOffset time)
+    {
+        json.WriteString("time"u8, time);
+        json.WriteString("level"u8, "info"u8);
+        json.WriteString("msg"u8, "exchange"u8);
+        json.WriteString("request_id"u8, exchange.RequestId);
+        json.WriteString("outcome"u8, WordFor(exchange.Outcome));
+        json.WriteNumber("status"u8, exchange.Status);
+        if (exchange.Refusal is { } refusal)
+        {
+            json.WriteString("refusal"u8, refusal.Code);
+        }
+
+        if (exchange.Reason is { } reason)
+        {
+            json.WriteString("reason"u8, reason);
+        }
+
+        json.WriteString("method"u8, exchange.Method);
+        json.WriteString("path"u8, exchange.Target.RawPath);
+        if (exchange.Route is { } route)
+        {
+            json.WriteString("provider"u8, route.Provider.Name);
+        }
+
+        if (exchange.Grant is { } grant)
+        {
+            json.WriteString("project_id"u8, grant.Project.Id);
+            json.WriteString("token_id"u8, grant.TokenId);
+        }
+
+        WriteMeasures(json, exchange);
+    }
+
+    private void WriteMeasures(Utf8JsonWriter json, Exchange exchange)
+    {
+        WriteMilliseconds(json, "duration_ms"u8, exchange.Started, exchange.Ended);
+        if (exchange is { SentUpstream: > 0, AnsweredUpstream: > 0 })
+        {
+            WriteMilliseconds(json, "upstream_ms"u8, exchange.SentUpstream, exchange.AnsweredUpstream);
+        }
+
+        json.WriteNumber("request_bytes"u8, exchange.RequestBytes);
+        json.WriteNumber("response_bytes"u8, exchange.ResponseBytes);
+        if (exchange.DroppedHeaders > 0)
+        {
+            json.WriteNumber("dropped_headers"u8, exchange.DroppedHeaders);
+        }
+
+        if (exchange.Client is { } client)
+        {
+            json.WriteString("client_ip"u8, client.IsIPv4MappedToIPv6 ? client.MapToIPv4().ToString() : client.ToString());
+        }
+    }
+
+    private void WriteMilliseconds(Utf8JsonWriter json, ReadOnlySpan<byte> name, long from, long to)
+    {
+        Span<char> text = stackalloc char[24];
+        var elapsed = clock.GetElapsedTime(from, to).TotalMilliseconds;
+        if (elapsed.TryFormat(text, out var length, "0.000", CultureInfo.InvariantCulture))
+        {
+            json.WritePropertyName(name);
+            json.WriteRawValue(text[..length], skipInputValidation: true);
+        }
+    }
+
+    private static ReadOnlySpan<byte> WordFor(Outcome outcome) => outcome switch
+    {
+        Outcome.Served => "served"u8,
+        Outcome.Refused => "refused"u8,
+        Outcome.ClientGone => "client_gone"u8,
+        Outcome.Truncated => "truncated"u8,
+        Outcome.TimedOut => "timed_out"u8,
+        _ => "revoked"u8,
+    };
+}

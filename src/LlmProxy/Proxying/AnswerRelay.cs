@@ -1,0 +1,195 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Net.Http.Headers;
+using LlmProxy.Http;
+using LlmProxy.Providers;
+using Microsoft.Extensions.Primitives;
+
+namespace LlmProxy.Proxying;
+
+/// <summary>
+/// Brings the provider's answer to the client: head, then body, each piece as soon as it is there. What is not valid
+/// HTTP ends here; everything else passes as it is.
+/// </summary>
+internal static class AnswerRelay
+{
+    private const int PieceBytes = 16 * 1024;
+
+    // Kestrel's own minimum rate does not see a reader that stands still (a write into the socket buffer counts).
+    private static readonly TimeSpan ClientStallMax = TimeSpan.FromSeconds(60);
+
+    /// <summary>Whether the answer's framing is beyond doubt. HttpClient passes codings and lengths it does not know.</summary>
+    public static bool IsValid(HttpResponseMessage answer, bool upgradeWasAsked)
+    {
+        var status = (int)answer.StatusCode;
+        if (status is < 200 or > 599 && !(status == 101 && upgradeWasAsked))
+        {
+            return false;
+        }
+
+        if (answer.Headers.NonValidated.TryGetValues("Transfer-Encoding", out var coding))
+        {
+            return coding.Count == 1 && coding.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase);
+        }
+
+        return !answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var length)
+            || (length.Count == 1 && LengthOf(length) is not null);
+    }
+
+    /// <summary>Copies status and headers. Header values are the upstream's word: each is checked before it is repeated.</summary>
+    public static void CopyHead(HttpResponseMessage answer, Exchange exchange)
+    {
+        var response = exchange.Http.Response;
+        var status = (int)answer.StatusCode;
+        response.StatusCode = status;
+
+        var connection = answer.Headers.NonValidated.TryGetValues("Connection", out var options)
+            ? ValuesOf(options)
+            : StringValues.Empty;
+        CopyHeaders(answer.Headers.NonValidated, connection, exchange);
+        CopyHeaders(answer.Content.Headers.NonValidated, connection, exchange);
+
+        // With Transfer-Encoding a length means nothing (RFC 9112 §6.3); a 204 has none (RFC 9110 §8.6).
+        if (status != StatusCodes.Status204NoContent
+            && !answer.Headers.NonValidated.Contains("Transfer-Encoding")
+            && answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var length))
+        {
+            response.ContentLength = LengthOf(length);
+        }
+
+        if (!response.Headers.ContainsKey(RequestId.CommonHeader))
+        {
+            response.Headers[RequestId.CommonHeader] = exchange.RequestId;
+        }
+    }
+
+    /// <summary>Whether the answer goes on for as long as it likes, so that only silence can be too long.</summary>
+    public static bool IsStream(HttpResponseMessage answer) =>
+        answer.Content.Headers.NonValidated.TryGetValues("Content-Type", out var type)
+        && type.ToString() is var text
+        && (text.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase)
+            || text.StartsWith("application/x-ndjson", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>
+    /// Copies the body. Nothing that was read waits for what has not come yet: before each wait everything is flushed.
+    /// Throws what the upstream's stream throws when it breaks off.
+    /// </summary>
+    public static async Task CopyBodyAsync(
+        HttpResponseMessage answer, Exchange exchange, Cutoff cutoff, ProviderTimeouts timeouts)
+    {
+        var client = exchange.Http.Response.BodyWriter;
+        var isStream = IsStream(answer);
+        var piece = ArrayPool<byte>.Shared.Rent(PieceBytes);
+        try
+        {
+            await using var upstream = await answer.Content.ReadAsStreamAsync(cutoff.Token);
+            var unflushed = 0L;
+            while (true)
+            {
+                var reading = upstream.ReadAsync(piece, cutoff.Token);
+                if (!reading.IsCompleted)
+                {
+                    if (unflushed > 0)
+                    {
+                        await FlushAsync(client, cutoff);
+                        unflushed = 0;
+                    }
+
+                    Arm(cutoff, timeouts.StreamIdle, isStream);
+                }
+
+                var read = await ReadAsync(reading, client, unflushed);
+                if (read == 0)
+                {
+                    return;
+                }
+
+                client.Write(piece.AsSpan(0, read));
+                exchange.ResponseBytes += read;
+                unflushed += read;
+                if (unflushed >= PieceBytes)
+                {
+                    await FlushAsync(client, cutoff);
+                    unflushed = 0;
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
+        }
+    }
+
+    private static void Arm(Cutoff cutoff, TimeSpan idle, bool isStream)
+    {
+        if (isStream)
+        {
+            cutoff.WithinEach(idle);
+        }
+        else
+        {
+            cutoff.Within(idle);
+        }
+    }
+
+    private static async ValueTask<int> ReadAsync(ValueTask<int> reading, PipeWriter client, long unflushed)
+    {
+        try
+        {
+            return await reading;
+        }
+        catch (IOException) when (unflushed > 0)
+        {
+            // What the upstream did send belongs to the client, before its connection is aborted too.
+            await client.FlushAsync(CancellationToken.None);
+            throw;
+        }
+    }
+
+    /// <summary>Waits while the client's connection is full, but not for ever.</summary>
+    private static async ValueTask FlushAsync(PipeWriter client, Cutoff cutoff)
+    {
+        var flushing = client.FlushAsync(cutoff.Token);
+        if (!flushing.IsCompleted)
+        {
+            cutoff.WithinEach(ClientStallMax);
+        }
+
+        if ((await flushing).IsCompleted)
+        {
+            throw new OperationCanceledException("The client is gone.", cutoff.Token);
+        }
+    }
+
+    private static void CopyHeaders(
+        HttpHeadersNonValidated headers, StringValues connection, Exchange exchange)
+    {
+        var target = exchange.Http.Response.Headers;
+        foreach (var (name, values) in headers)
+        {
+            if (!HeaderPolicy.Returns(name, connection))
+            {
+                continue;
+            }
+
+            var passed = ValuesOf(values);
+            if (HeaderText.IsClean(passed))
+            {
+                target.Append(name, passed);
+            }
+            else
+            {
+                exchange.DroppedHeaders++;
+            }
+        }
+    }
+
+    private static StringValues ValuesOf(HeaderStringValues values) =>
+        values.Count == 1 ? values.ToString() : values.ToArray();
+
+    private static long? LengthOf(HeaderStringValues values) =>
+        long.TryParse(values.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+            ? length
+            : null;
+}

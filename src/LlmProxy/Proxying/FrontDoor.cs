@@ -1,0 +1,36 @@
+using LlmProxy.Http;
+
+namespace LlmProxy.Proxying;
+
+/// <summary>
+/// Where every request comes in: it gets its id, is looked over by the front gate, and goes to us or to a provider.
+/// </summary>
+internal static class FrontDoor
+{
+    /// <summary>Ends every request that is for a provider; the proxy's own paths go on to routing.</summary>
+    public static IApplicationBuilder UseFrontDoor(this IApplicationBuilder app)
+    {
+        var pipeline = app.ApplicationServices.GetRequiredService<ProxyPipeline>();
+        var clock = app.ApplicationServices.GetRequiredService<TimeProvider>();
+        return app.Use((http, next) => EnterAsync(http, next, pipeline, clock));
+    }
+
+    private static Task EnterAsync(HttpContext http, RequestDelegate next, ProxyPipeline pipeline, TimeProvider clock)
+    {
+        http.TraceIdentifier = RequestId.Of(http.Request, clock);
+        http.Response.Headers[RequestId.Header] = http.TraceIdentifier;
+        if (FrontGate.Judge(http, out var target) is { } refusal)
+        {
+            http.Response.Headers[RequestId.CommonHeader] = http.TraceIdentifier;
+            return refusal.WriteToAsync(http.Response);
+        }
+
+        if (!OwnPaths.Contains(target.RawPath))
+        {
+            return pipeline.HandleAsync(http, target);
+        }
+
+        http.Response.Headers[RequestId.CommonHeader] = http.TraceIdentifier;
+        return next(http);
+    }
+}

@@ -1,0 +1,141 @@
+using LlmProxy.Http;
+using LlmProxy.Providers;
+using LlmProxy.Tokens;
+
+namespace LlmProxy.Proxying;
+
+/// <summary>The life of one proxied request, in order. Read the program from here.</summary>
+/// <remarks>
+/// <code>
+///  caller ─► 1 identify ─► 2 admit ─► 3 route ─► 4 judge ─► 5 reserve ─► 6 forward ─► caller
+///                             │          │          │           │            │
+///                             └──────────┴─ refusal ┴───────────┴────────────┴──► 7 settle
+/// </code>
+/// Each step lets the request pass or ends it with a <see cref="Refusal"/>. What passes reaches the provider byte for
+/// byte, and so does the answer on its way back.
+/// </remarks>
+internal sealed class ProxyPipeline(
+    ProviderTable providers,
+    TokenGate tokens,
+    BodyJudge bodies,
+    ProviderClients clients,
+    ConcurrencyLimit concurrency,
+    AccessLog log,
+    TimeProvider clock)
+{
+    public async Task HandleAsync(HttpContext http, RequestTarget target)
+    {
+        // 1. Identify. The id was given at the front gate; from here on everything is measured.
+        var exchange = new Exchange(http, target, clock.GetTimestamp());
+        try
+        {
+            var refusal = await ServeAsync(exchange);
+            if (refusal is not null)
+            {
+                await RefuseAsync(exchange, refusal);
+            }
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            exchange.Outcome = Outcome.ClientGone;
+        }
+        catch
+        {
+            (exchange.Refusal, exchange.Outcome) = (Refusal.InternalError, Outcome.Refused);
+            throw;
+        }
+        finally
+        {
+            // 7. Settle, however it ended. The caller has the answer, so this neither waits nor throws.
+            Settle(exchange);
+        }
+    }
+
+    private async ValueTask<Refusal?> ServeAsync(Exchange exchange)
+    {
+        var http = exchange.Http;
+        var route = providers.Find(exchange.Target);
+        exchange.Route = route;
+
+        // A preflight carries no credential (Fetch, "CORS-preflight request"), so it is answered before anybody asks for one.
+        if (Cors.IsPreflight(http.Request))
+        {
+            await Cors.AnswerPreflightAsync(http, route);
+            return null;
+        }
+
+        // 2. Who is asking? Nothing about the request is judged before that is known.
+        var admission = await tokens.AdmitAsync(ClientCredential.Of(http.Request, route) ?? "", http.RequestAborted);
+        if (admission.Grant is not { } grant)
+        {
+            exchange.Reason = admission.Reason;
+            return admission.Refusal;
+        }
+
+        exchange.Grant = grant;
+
+        // 3. Where does this path lead?
+        if (route is not { } destination)
+        {
+            return Refusal.UnknownEndpoint;
+        }
+
+        // 4. Is this what the provider's rules allow? A body is read only when a rule needs it.
+        var refusal = destination.Provider.Rules.JudgeHead(http.Request, destination)
+            ?? await bodies.JudgeAsync(http, destination.Provider.Rules);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        // 5. May they still spend?
+        using var place = concurrency.TryEnter();
+        if (!place.IsTaken)
+        {
+            return Refusal.Overloaded;
+        }
+
+        refusal = await tokens.ReserveAsync(grant, http.RequestAborted);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        exchange.IsReserved = true;
+
+        // 6. Ask the provider, with the project's key in place of the caller's token, and bring back its answer.
+        return await new Forwarding(exchange, destination, grant, clock).RunAsync(clients.For(destination.Provider));
+    }
+
+    private static async Task RefuseAsync(Exchange exchange, Refusal refusal)
+    {
+        var http = exchange.Http;
+        if (http.RequestAborted.IsCancellationRequested)
+        {
+            exchange.Outcome = Outcome.ClientGone;
+            return;
+        }
+
+        (exchange.Refusal, exchange.Outcome) = (refusal, Outcome.Refused);
+        http.Response.Headers[RequestId.CommonHeader] = exchange.RequestId;
+        if (exchange.Route is { } route)
+        {
+            Cors.Mark(http.Response, http.Request, route.Provider);
+        }
+
+        await refusal.WriteToAsync(http.Response);
+    }
+
+    private void Settle(Exchange exchange)
+    {
+        if (exchange is { IsReserved: true, SentUpstream: 0, Grant: { } grant })
+        {
+            tokens.Release(grant);
+            exchange.IsReserved = false;
+        }
+
+        exchange.Status = exchange.Http.Response.StatusCode;
+        exchange.Ended = clock.GetTimestamp();
+        log.Record(exchange);
+    }
+}

@@ -1,0 +1,14 @@
+namespace LlmProxy.Proxying;
+
+/// <summary>The data plane's registrations.</summary>
+internal static class ProxyingFeature
+{
+    public static IServiceCollection AddProxying(this IServiceCollection services)
+    {
+        services.AddSingleton<AccessLog>();
+        services.AddSingleton<BodyJudge>();
+        services.AddSingleton<ConcurrencyLimit>();
+        services.AddSingleton<ProxyPipeline>();
+        return services;
+    }
+}

@@ -1,0 +1,97 @@
+using System.IO.Pipelines;
+using System.Net;
+using LlmProxy.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace LlmProxy.Proxying;
+
+/// <summary>
+/// The client's body on its way up: each piece is passed on as it arrives, nothing is kept. Remembers a fault of the
+/// client's, because HttpClient wraps it into something that looks like the upstream's.
+/// </summary>
+internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan phase, TimeProvider clock) : HttpContent
+{
+    // A body may be slow, but not for ever: after the grace it must have come at this rate on average.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(120);
+    private const long BytesPerSecondMin = 16 * 1024;
+
+    private readonly PipeReader _body = exchange.Http.Request.BodyReader;
+    private readonly long? _length = exchange.Http.Request.ContentLength;
+
+    /// <summary>What the client did wrong with its body, if it did.</summary>
+    public Refusal? ClientFault { get; private set; }
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = _length ?? 0;
+        return _length is not null;
+    }
+
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    protected override async Task SerializeToStreamAsync(
+        Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var read = await ReadAsync(cancellationToken);
+            foreach (var piece in read.Buffer)
+            {
+                await stream.WriteAsync(piece, cancellationToken);
+            }
+
+            exchange.RequestBytes += read.Buffer.Length;
+            _body.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted)
+            {
+                return;
+            }
+
+            // The last piece leaves with the end of the request; what comes before it must not wait for it.
+            if (exchange.RequestBytes != _length)
+            {
+                await stream.FlushAsync(cancellationToken);
+            }
+
+            cutoff.Within(phase);
+        }
+    }
+
+    private async ValueTask<ReadResult> ReadAsync(CancellationToken cancelled)
+    {
+        try
+        {
+            var read = await _body.ReadAsync(cancelled);
+            if (IsTooSlow())
+            {
+                ClientFault = Refusal.RequestTimeout;
+                throw new IOException("The client sent its body too slowly.");
+            }
+
+            return read;
+        }
+        catch (BadHttpRequestException fault)
+        {
+            ClientFault = FailureBoundary.FaultFor(fault);
+            throw;
+        }
+        catch (IOException) when (!cancelled.IsCancellationRequested)
+        {
+            // Kestrel throws a bare IOException for a chunk size beyond 31 bits.
+            ClientFault ??= Refusal.InvalidFraming;
+            throw;
+        }
+    }
+
+    private bool IsTooSlow()
+    {
+        var elapsed = clock.GetElapsedTime(exchange.Started);
+        return elapsed > Grace && exchange.RequestBytes < elapsed.TotalSeconds * BytesPerSecondMin;
+    }
+
+    /// <summary>Whether the request has a body, or says that it could have had one.</summary>
+    public static bool IsNeededFor(HttpRequest request) =>
+        request.ContentLength is not null
+        || request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
+}

@@ -1,0 +1,98 @@
+using System.Net;
+using LlmProxy.Http;
+using LlmProxy.Providers;
+using LlmProxy.Secrets;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace LlmProxy.Proxying;
+
+/// <summary>
+/// The one place where a request for the provider is made: the client's own, with the host and the credential
+/// replaced and nothing else changed.
+/// </summary>
+internal static class UpstreamRequest
+{
+    // The path was checked byte by byte (RequestTarget) and goes out as it came: no decoding, no dot-segment removal.
+    private static readonly UriCreationOptions AsItIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    public static HttpRequestMessage Create(
+        Exchange exchange, in ProviderRoute route, Secret providerKey, UploadContent? content)
+    {
+        var request = exchange.Http.Request;
+        var message = new HttpRequestMessage(MethodOf(request.Method), UriOf(exchange.Target, route))
+        {
+            Version = HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = content,
+        };
+
+        CopyHeaders(request, message);
+        if (IsUpgrade(exchange.Http))
+        {
+            message.Headers.TryAddWithoutValidation("Connection", "Upgrade");
+            message.Headers.TryAddWithoutValidation("Upgrade", request.Headers.Upgrade.ToString());
+        }
+
+        Authenticate(message, route.Provider.Auth, providerKey);
+        return message;
+    }
+
+    /// <summary>Whether the client asks to leave HTTP on this connection (RFC 9110 §7.8), as WebSockets do.</summary>
+    public static bool IsUpgrade(HttpContext http) =>
+        http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
+
+    private static Uri UriOf(RequestTarget target, in ProviderRoute route)
+    {
+        var path = target.RawPath[route.PrefixLength..];
+        return new Uri(string.Concat(route.Provider.Origin, route.Provider.BasePath, path, target.Query), AsItIs);
+    }
+
+    private static void CopyHeaders(HttpRequest request, HttpRequestMessage message)
+    {
+        var connection = request.Headers.Connection;
+        foreach (var (name, values) in request.Headers)
+        {
+            if (!HeaderPolicy.Forwards(name, connection))
+            {
+                continue;
+            }
+
+            var passed = ClientCredential.IsCarriedBy(name) ? ClientCredential.RemoveFrom(values) : values;
+            if (passed.Count == 0)
+            {
+                continue;
+            }
+
+            // The gate has checked every value; only then is "without validation" no way in for a second header.
+            if (passed.Count == 1
+                ? !message.Headers.TryAddWithoutValidation(name, passed[0])
+                : !message.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)passed))
+            {
+                message.Content ??= new ByteArrayContent([]);
+                message.Content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)passed);
+            }
+        }
+    }
+
+    private static void Authenticate(HttpRequestMessage message, ProviderAuth auth, Secret providerKey)
+    {
+        var value = auth.ValueFor(providerKey);
+        if (!HeaderText.IsClean(value))
+        {
+            throw new InvalidOperationException("A provider key holds a control character.");
+        }
+
+        message.Headers.TryAddWithoutValidation(auth.HeaderName, value);
+    }
+
+    private static HttpMethod MethodOf(string method) => method switch
+    {
+        "POST" => HttpMethod.Post,
+        "GET" => HttpMethod.Get,
+        "DELETE" => HttpMethod.Delete,
+        "PUT" => HttpMethod.Put,
+        "PATCH" => HttpMethod.Patch,
+        "HEAD" => HttpMethod.Head,
+        _ => new HttpMethod(method),
+    };
+}

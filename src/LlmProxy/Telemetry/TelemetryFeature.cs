@@ -1,0 +1,20 @@
+namespace LlmProxy.Telemetry;
+
+/// <summary>Logging for the whole program: one queue, one thread that writes.</summary>
+internal static class TelemetryFeature
+{
+    public static IServiceCollection AddTelemetry(this IServiceCollection services, TelemetryOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton<LogQueue>();
+        services.AddSingleton<LogWriter>();
+        services.AddSingleton<ILoggerProvider, LogProvider>();
+        services.AddLogging(logging => logging
+            .SetMinimumLevel(options.Level)
+
+            // The framework's own lines below warnings name headers and URLs; ours say what an operator needs.
+            .AddFilter("Microsoft", LogLevel.Warning)
+            .AddFilter("System", LogLevel.Warning));
+        return services;
+    }
+}

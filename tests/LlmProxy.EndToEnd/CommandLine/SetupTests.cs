@@ -20,7 +20,7 @@ public sealed class SetupTests : IDisposable
         var secret = Secret(setup);
         await using var server = Executable.Start(
             _folder.Path, [("OPENAI_API_URL", upstream.Address.GetLeftPart(UriPartial.Authority))], "server");
-        var address = await server.ListeningAsync(static process => process.Errors);
+        var address = await server.ListeningAsync(() => Task.FromResult(server.Errors));
         await using var client = await RawClient.ConnectAsync(address);
         await client.SendAsync($"GET /v1/models HTTP/1.1\r\nHost: {address.Authority}\r\nAuthorization: Bearer {secret}\r\n\r\n");
 

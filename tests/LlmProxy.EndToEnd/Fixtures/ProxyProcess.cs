@@ -45,7 +45,8 @@ internal sealed partial class ProxyProcess : IAsyncDisposable
         var process = Executable.Start(folder.Path, await EnvironmentAsync(folder, setup), ["server", .. setup.Flags]);
         try
         {
-            var address = await process.ListeningAsync(static process => process.Errors);
+            var log = setup.Settings.LastOrDefault(static setting => setting.Name == "LOG_FILE").Value;
+            var address = await process.ListeningAsync(() => LogAsync(process, log));
             return new ProxyProcess(process, address);
         }
         catch
@@ -54,6 +55,10 @@ internal sealed partial class ProxyProcess : IAsyncDisposable
             throw;
         }
     }
+
+    private static Task<string> LogAsync(ChildProcess process, string? file) => File.Exists(file)
+        ? File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)
+        : Task.FromResult(process.Errors);
 
     /// <summary>The environment that <see cref="StartAsync"/> would give, for tests that drive the process themselves.</summary>
     public static async Task<IReadOnlyList<(string Name, string Value)>> EnvironmentAsync(TempFolder folder, ProxySetup setup)
@@ -95,11 +100,11 @@ internal sealed partial class ProxyProcess : IAsyncDisposable
 /// <summary>Reads where a server listens from what it says.</summary>
 internal static partial class Listening
 {
-    public static async Task<Uri> ListeningAsync(this ChildProcess process, Func<ChildProcess, string> whatItSays)
+    public static async Task<Uri> ListeningAsync(this ChildProcess process, Func<Task<string>> whatItSays)
     {
-        await Eventually.HoldsAsync(
-            () => Address().IsMatch(whatItSays(process)) || process.HasExited, "the program told its address");
-        var match = Address().Match(whatItSays(process));
+        await Eventually.AnswersAsync(
+            whatItSays, said => Address().IsMatch(said) || process.HasExited, "the program told its address");
+        var match = Address().Match(await whatItSays());
         return match.Success
             ? new Uri(match.Value)
             : throw new InvalidOperationException($"It ended instead of listening.\n{(await process.EndAsync()).Errors}");

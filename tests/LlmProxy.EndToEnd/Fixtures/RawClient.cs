@@ -148,8 +148,9 @@ internal sealed class RawClient : IAsyncDisposable
     /// <summary>Leaves without a word (RST).</summary>
     public void Reset()
     {
+        // Closing the stream would send a FIN first; only the bare socket resets.
         _tcp.Client.LingerState = new LingerOption(enable: true, seconds: 0);
-        _tcp.Close();
+        _tcp.Client.Close();
     }
 
     public ValueTask DisposeAsync()

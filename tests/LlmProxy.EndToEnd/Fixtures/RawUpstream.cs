@@ -51,8 +51,28 @@ internal sealed class RawUpstream : IAsyncDisposable
     /// <summary>How many connections were opened so far.</summary>
     public int Connections => Volatile.Read(ref _connections);
 
-    /// <summary>Requests for a path that no test asked for: whatever is in here got past the proxy by a trick.</summary>
-    public IReadOnlyCollection<UpstreamExchange> Strangers => _strangers;
+    /// <summary>
+    /// The first lines of requests for a path that no test asked for, which got past the proxy by a trick. They are
+    /// forgotten then, so that one test's failure is not the next one's.
+    /// </summary>
+    public IReadOnlyList<string> TakeStrangers()
+    {
+        var lines = new List<string>();
+        while (_strangers.TryDequeue(out var stranger))
+        {
+            lines.Add(stranger.Head.FirstLine);
+        }
+
+        return lines;
+    }
+
+    /// <summary>An address at which nobody listens.</summary>
+    public static Uri Nowhere()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return new($"http://{listener.LocalEndpoint}");
+    }
 
     /// <summary>A new path that behaves so.</summary>
     public UpstreamRoute Does(Func<UpstreamExchange, Task> behaviour)

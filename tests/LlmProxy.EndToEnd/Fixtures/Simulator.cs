@@ -19,7 +19,7 @@ internal sealed class Simulator : IAsyncDisposable
             folder.Path, [], "simulator", "--addr", "127.0.0.1:0");
         try
         {
-            return new Simulator(process, await process.ListeningAsync(static process => process.Output));
+            return new Simulator(process, await process.ListeningAsync(() => Task.FromResult(process.Output)));
         }
         catch
         {

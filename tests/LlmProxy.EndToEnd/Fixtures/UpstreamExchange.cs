@@ -82,7 +82,9 @@ internal sealed class UpstreamExchange(
     /// <summary>Breaks the connection (RST).</summary>
     public void Reset()
     {
+        // Closing the stream would send a FIN first; only the bare socket resets.
+        IsOver = true;
         tcp.Client.LingerState = new LingerOption(enable: true, seconds: 0);
-        Close();
+        tcp.Client.Close();
     }
 }

@@ -33,7 +33,6 @@ public sealed class TargetTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
     [InlineData("/v1/models%zz")]
     [InlineData("/v1/models#fragment")]
     [InlineData("/v1/models?x=1#fragment")]
-    [InlineData("/v1/models?x=a\\b")]
     [InlineData("/v1/models\u0000")]
     [InlineData("/v1/models\u0001")]
     [InlineData("/v1/models\u007f")]
@@ -49,7 +48,6 @@ public sealed class TargetTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
     [InlineData("v1/models")]
     [InlineData("?")]
     [InlineData("evil.test:443")]
-    [InlineData("/v1/models HTTP/1.1\r\nX-Smuggled: 1\r\nX-Rest:")]
     public async Task A_target_that_no_api_has_is_the_clients_fault_and_goes_nowhere(string target)
     {
         await RefusedAsync(rig.Head("GET", target));
@@ -126,7 +124,7 @@ public sealed class TargetTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
     [InlineData("/v1/models/a@b")]
     [InlineData("/v1/models/a!$&'()*+,;=~_-")]
     [InlineData("/v1/models/...")]
-    [InlineData("/v1/models/a..b?x=//..%2f%00")]
+    [InlineData("/v1/models/a..b?x=//..%2f%00\\{|}")]
     public async Task An_odd_but_honest_target_passes_byte_for_byte(string target)
     {
         var route = rig.Upstream.DoesAt(
@@ -143,7 +141,7 @@ public sealed class TargetTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
         await client.SendAsync(request);
         var answer = await client.ReadAnswerAsync();
 
+        Assert.Empty(rig.Upstream.TakeStrangers());
         Assert.InRange(answer?.Status ?? 400, 400, 499);
-        Assert.Empty(rig.Upstream.Strangers);
     }
 }

@@ -208,10 +208,8 @@ public sealed class UpstreamTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pr
     public async Task An_upstream_that_is_not_there_is_a_502()
     {
         using var folder = new TempFolder();
-        await using var gone = new RawUpstream();
-        var address = gone.Address;
-        await gone.DisposeAsync();
-        await using var proxy = await ProxyProcess.StartAsync(folder, new ProxySetup { ProviderYaml = ProviderYaml.For(address) });
+        var setup = new ProxySetup { ProviderYaml = ProviderYaml.For(RawUpstream.Nowhere()) };
+        await using var proxy = await ProxyProcess.StartAsync(folder, setup);
         var token = await proxy.Management.CreateTokenAsync();
         await using var client = await RawClient.ConnectAsync(proxy.Address);
 

@@ -93,17 +93,20 @@ internal static partial class Server
         builder.Services.AddLimits();
         builder.Services.AddProjects();
         builder.Services.AddTokens();
-        builder.Services.AddManagement(options.Management);
+        builder.Services.AddManagement(options.Management, static (services, aborted) =>
+            services.GetRequiredService<Database>().CheckAsync(aborted));
         builder.Services.AddProxying();
 
         var app = builder.Build();
         app.UseFailureBoundary();   // outermost: whatever escapes becomes one answer and one log line
         app.UseFrontDoor();         // id, front gate, and everything that is for a provider → ProxyPipeline
         app.UseRouting();
-        app.UseManagement();        // the door to /manage
-        app.MapManagement();        // /health, /ready, /live, /openapi.json, /docs
-        app.MapProjects();          // /manage/projects
-        app.MapTokens();            // /manage/tokens
+        app.MapHealth();            // /health, /ready, /live
+        app.MapApiDescription();    // /openapi.json
+        app.MapApiPage();           // /docs
+        var manage = app.MapManagement();
+        manage.MapProjects();       // /manage/projects
+        manage.MapTokens();         // /manage/tokens
         return app;
     }
 

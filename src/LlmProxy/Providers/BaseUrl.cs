@@ -1,9 +1,8 @@
-using System.Net;
 using LlmProxy.Http;
 
 namespace LlmProxy.Providers;
 
-/// <summary>Where a provider is: a fixed scheme and host, and a path that comes before what the client asks for.</summary>
+/// <summary>Where a provider is: a fixed scheme and host, and a path that precedes what the client asks for.</summary>
 internal sealed class BaseUrl
 {
     private BaseUrl(Uri address, string path) =>
@@ -40,7 +39,7 @@ internal sealed class BaseUrl
             return null;
         }
 
-        if (address.Scheme == Uri.UriSchemeHttp && !allowHttp && !IsThisMachine(address))
+        if (address.Scheme == Uri.UriSchemeHttp && !allowHttp && !address.IsLoopback)
         {
             wrong = "is plain http to another machine, which would show the provider key to the network "
                 + "(ALLOW_HTTP_UPSTREAM=true permits it)";
@@ -50,7 +49,7 @@ internal sealed class BaseUrl
         return new BaseUrl(address, path);
     }
 
-    /// <summary>What is wrong before .NET's lenient reader may repair it: it drops tabs and turns backslashes round.</summary>
+    /// <summary>What is wrong, seen before .NET repairs it: it drops tabs and turns backslashes round.</summary>
     private static string FaultOfText(string text) => text switch
     {
         _ when !text.StartsWith("https://", StringComparison.OrdinalIgnoreCase)
@@ -79,9 +78,4 @@ internal sealed class BaseUrl
         var slash = rest.IndexOf('/');
         return slash < 0 ? rest : rest[..slash];
     }
-
-    // Uri.IsLoopback trusts more names than resolve to this machine everywhere.
-    private static bool IsThisMachine(Uri address) =>
-        address.Host == "localhost"
-        || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var literal) && IPAddress.IsLoopback(literal));
 }

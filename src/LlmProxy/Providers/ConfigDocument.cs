@@ -22,7 +22,7 @@ internal sealed class ConfigDocument
 
     private ConfigDocument(TextReader text) => _parser = new Parser(text);
 
-    /// <summary>The root, or null for a document without content. Everything that is wrong is a <see cref="ConfigFault"/>.</summary>
+    /// <summary>The root, or null for an empty document. What is wrong is a <see cref="ConfigFault"/>.</summary>
     public static ConfigNode? Read(string yaml)
     {
         using var text = new StringReader(yaml);
@@ -35,7 +35,7 @@ internal sealed class ConfigDocument
         {
             throw new ConfigFault(PlaceOf(failure.Start), $"is not YAML: {WithoutPlace(failure.Message)}");
         }
-#pragma warning disable CA1031 // YamlDotNet also throws InvalidOperationException, ArgumentException and others on odd input.
+#pragma warning disable CA1031 // On odd input YamlDotNet also throws InvalidOperationException and ArgumentException.
         catch (Exception failure) when (failure is not ConfigFault)
 #pragma warning restore CA1031
         {
@@ -134,9 +134,10 @@ internal sealed class ConfigDocument
             throw new ConfigFault(PlaceOf(alias.Start), $"has more than {AliasesMax} aliases.");
         }
 
-        return _anchors.TryGetValue(alias.Value.Value, out var node)
+        var name = alias.Value.Value;
+        return _anchors.TryGetValue(name, out var node)
             ? node
-            : throw new ConfigFault(PlaceOf(alias.Start), $"the alias '*{alias.Value.Value}' stands for nothing above it.");
+            : throw new ConfigFault(PlaceOf(alias.Start), $"the alias '*{name}' stands for nothing above it.");
     }
 
     private static bool IsNull(YamlScalar scalar) =>

@@ -22,7 +22,7 @@ internal readonly record struct ConfigEntry(string Key, ConfigPlace Place, Confi
 /// <summary>Line and column, both from 1.</summary>
 internal sealed record ConfigPlace(long Line, long Column);
 
-/// <summary>A complaint about a place. Thrown by <see cref="ConfigDocument"/> only, and caught in this feature.</summary>
+/// <summary>Why reading cannot go on, and where. Thrown and caught while a provider file is read.</summary>
 internal sealed class ConfigFault(ConfigPlace place, string sentence) : Exception(sentence)
 {
     public ConfigPlace Place => place;

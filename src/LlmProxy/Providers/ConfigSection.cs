@@ -116,7 +116,8 @@ internal sealed class ConfigSection(ConfigNode node, string path, ConfigComplain
     {
         foreach (var entry in Entries.Where(entry => !_asked.Contains(entry.Key)))
         {
-            complaints.Add(entry.Place, $"{NameOf(entry.Key)} is not a setting; known here are {string.Join(", ", _asked)}.");
+            complaints.Add(entry.Place,
+                $"{NameOf(entry.Key)} is not a setting; known here are {string.Join(", ", _asked)}.");
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using LlmProxy.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -19,16 +18,13 @@ internal static class Cors
         + "X-RateLimit-Limit-Tokens, X-RateLimit-Remaining-Requests, X-RateLimit-Remaining-Tokens, "
         + "X-RateLimit-Reset-Requests, X-RateLimit-Reset-Tokens, OpenAI-Processing-Ms, OpenAI-Version";
 
-    private static readonly SearchValues<char> TokenCharacters = SearchValues.Create(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~");
-
     /// <summary>A browser's question, before a request, whether it may make it.</summary>
     public static bool IsPreflight(HttpRequest request) =>
         HttpMethods.IsOptions(request.Method)
         && request.Headers.Origin.Count > 0
         && request.Headers.AccessControlRequestMethod.Count > 0;
 
-    /// <summary>Answers a preflight. It never goes upstream and needs no token, which browsers cannot send with it.</summary>
+    /// <summary>Answers a preflight. It never goes upstream, and needs no token: browsers send none with it.</summary>
     public static Task AnswerPreflightAsync(HttpContext http, ProviderRoute? route)
     {
         var (request, response) = (http.Request, http.Response);
@@ -87,8 +83,7 @@ internal static class Cors
 
         foreach (var range in names.AsSpan().Split(','))
         {
-            var name = names.AsSpan(range).Trim(' ');
-            if (name.IsEmpty || name.ContainsAnyExcept(TokenCharacters))
+            if (!HeaderName.IsValid(names.AsSpan(range).Trim(' ')))
             {
                 return DefaultRequestHeaders;
             }

@@ -87,7 +87,8 @@ internal sealed class EndpointList
     }
 
     private static bool HasOnlyClosingStar(string pattern) =>
-        pattern.EndsWith("/*", StringComparison.Ordinal) && pattern.IndexOf('*', StringComparison.Ordinal) == pattern.Length - 1;
+        pattern.EndsWith("/*", StringComparison.Ordinal)
+        && pattern.IndexOf('*', StringComparison.Ordinal) == pattern.Length - 1;
 
     private static bool Matches(string[] pattern, ReadOnlySpan<char> path)
     {

@@ -136,7 +136,9 @@ internal sealed class Glob
             ranges.Add((first, last));
         }
 
-        wrong = i == pattern.Length ? "has a '[' without a ']'" : ranges.Count == 0 ? "has an empty class" : string.Empty;
+        wrong = i == pattern.Length ? "has a '[' without a ']'"
+            : ranges.Count == 0 ? "has an empty class"
+            : string.Empty;
         i++;
         return new Element(Kind.Class) { Ranges = [.. ranges], IsNegated = isNegated };
     }

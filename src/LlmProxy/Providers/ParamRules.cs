@@ -17,7 +17,7 @@ internal sealed class ParamRules
     private const int MembersMax = 1000;
     private const int NameBytesMax = 1000;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     private static readonly JsonReaderOptions StrictJson =
         new() { MaxDepth = 64, CommentHandling = JsonCommentHandling.Disallow, AllowTrailingCommas = false };
@@ -132,7 +132,7 @@ internal sealed class ParamRules
                 }
             }
 
-            decoder.Convert([], ignored, flush: true, out _, out _, out _);
+            // A character that is cut off at the end needs no look: no JSON ends like that.
             return true;
         }
         catch (DecoderFallbackException)
@@ -160,7 +160,7 @@ internal sealed class ParamRule(string name, IReadOnlyList<Glob> allowed)
 
     public IReadOnlyList<Glob> Allowed => allowed;
 
-    /// <summary>Judges the value the reader stands on. Null, lists and objects are no value that a pattern can allow.</summary>
+    /// <summary>Judges the value the reader stands on. No pattern can allow null, a list or an object.</summary>
     public Refusal? Judge(in Utf8JsonReader reader)
     {
         var text = reader.TokenType switch
@@ -199,7 +199,7 @@ internal sealed class ParamRule(string name, IReadOnlyList<Glob> allowed)
         ? Encoding.ASCII.GetString(reader.ValueSequence)
         : Encoding.ASCII.GetString(reader.ValueSpan);
 
-    /// <summary>The beginning of a value that a stranger chose, without what could forge a line or reverse its text.</summary>
+    /// <summary>The beginning of a stranger's value, without what could forge a line or turn its text round.</summary>
     private static string Shown(string text)
     {
         var shown = new StringBuilder(ShownCharactersMax);

@@ -43,10 +43,10 @@ internal sealed record ProviderTimeouts(
     TimeSpan Request, TimeSpan ResponseHeader, TimeSpan IdleConnection, TimeSpan StreamIdle);
 
 /// <summary>Connections to the provider.</summary>
-/// <param name="IdleConnectionsMax">How many are kept open for later; <see cref="int.MaxValue"/> for any number.</param>
+/// <param name="IdleConnectionsMax">How many are kept for later; <see cref="int.MaxValue"/> for any number.</param>
 internal sealed record ProviderConnection(int IdleConnectionsMax);
 
-/// <summary>Where the provider wants its key: as a bearer token, or plainly in a header of its own. Never in the URL.</summary>
+/// <summary>Where the provider wants its key: as a bearer token or in a header of its own, never in the URL.</summary>
 internal sealed class ProviderAuth
 {
     /// <summary><c>Authorization: Bearer …</c></summary>
@@ -60,6 +60,6 @@ internal sealed class ProviderAuth
 
     public static ProviderAuth Header(string name) => new(name, isBearer: false);
 
-    /// <summary>The header's value. It holds the key in clear: it goes into the upstream request and nowhere else.</summary>
+    /// <summary>The header's value. It holds the key in clear and goes into the upstream request only.</summary>
     public string ValueFor(Secret key) => IsBearer ? "Bearer " + key.Reveal() : key.Reveal();
 }

@@ -17,7 +17,7 @@ internal sealed record ProviderFile(IReadOnlyList<Provider> Providers, string? D
 {
     private const int NameLengthMax = 64;
 
-    /// <summary>Names that would hide the default provider or pages of ours, beside those of <see cref="OwnPaths"/>.</summary>
+    /// <summary>Beside <see cref="OwnPaths"/>: what would hide the default provider or a page of ours.</summary>
     private static readonly string[] ReservedNames = ["v1", "scalar"];
 
     /// <summary>Null when it cannot be used; <paramref name="complain"/> was told why.</summary>
@@ -86,7 +86,8 @@ internal sealed record ProviderFile(IReadOnlyList<Provider> Providers, string? D
         { Length: 0 or > NameLengthMax } => $"must have 1 to {NameLengthMax} characters",
         _ when name.Any(static character => !char.IsAsciiLetterLower(character) && !char.IsAsciiDigit(character)
             && character is not ('-' or '_')) => "may have small letters, digits, '-' and '_' only",
-        _ when OwnPaths.All.Concat(ReservedNames).Contains(name, StringComparer.Ordinal) => "is a path of the proxy itself",
+        _ when OwnPaths.All.Concat(ReservedNames).Contains(name, StringComparer.Ordinal) =>
+            "is a path of the proxy itself",
         _ => null,
     };
 }

@@ -11,7 +11,7 @@ internal sealed record ProviderOptions(ProviderTable? Table)
     private const string BuiltIn = "api_providers.yaml";
     private const int FileBytesMax = 1024 * 1024;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     public static ProviderOptions Read(SettingsReader settings)
     {
@@ -71,7 +71,8 @@ internal sealed record ProviderOptions(ProviderTable? Table)
 
     private static BaseUrl? ReadOpenAiUrl(SettingsReader settings, bool allowHttp)
     {
-        if (settings.TextOrNull("OPENAI_API_URL", "Takes the place of `base_url` of the provider `openai`.") is not { } text)
+        var text = settings.TextOrNull("OPENAI_API_URL", "Takes the place of `base_url` of the provider `openai`.");
+        if (text is null)
         {
             return null;
         }
@@ -122,7 +123,7 @@ internal sealed record ProviderOptions(ProviderTable? Table)
         }
     }
 
-    /// <summary>Reads until the buffer is full, however long the file says it is: it may be a pipe or a device.</summary>
+    /// <summary>Reads until the buffer is full, whatever the file says its length is: it may be a device.</summary>
     private static int ReadFile(string path, Span<byte> buffer)
     {
         using var file = File.OpenHandle(path);

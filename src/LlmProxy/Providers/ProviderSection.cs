@@ -14,9 +14,6 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
 
     private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
-    private static readonly SearchValues<char> TokenCharacters = SearchValues.Create(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~");
-
     private static readonly SearchValues<char> NoHostCharacters = SearchValues.Create(@"/?#@\,*");
 
     // A key in one of these would break the request or be sent on by machines that do not know it for a secret.
@@ -73,25 +70,24 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
 
     private ProviderAuth ReadAuth()
     {
-        const string Expected = "must be 'bearer' or {header: name-of-the-header}";
         switch (section.Find("auth"))
         {
             case null or { Text: "bearer" }:
                 return ProviderAuth.Bearer;
             case { Entries: [{ Key: "header", Value: { Text: { } header } value }] }:
-                if (IsToken(header) && !NoKeyHeaders.Contains(header))
+                if (HeaderName.IsValid(header) && !NoKeyHeaders.Contains(header))
                 {
                     return ProviderAuth.Header(header);
                 }
 
-                Complain(value.Place, "auth.header", $"cannot carry a key in '{header}'; a name such as x-api-key can.");
+                Complain(value.Place, "auth.header", $"cannot be '{header}': no key can be sent in it; x-api-key can.");
                 break;
             case { Text: "query" } or { Entries: [{ Key: "query" }, ..] }:
                 Complain(section.Find("auth")!.Place, "auth",
                     "cannot be 'query': a key in a URL ends up in logs. Use bearer or a header.");
                 break;
             case var other:
-                Complain(other.Place, "auth", $"{Expected}.");
+                Complain(other.Place, "auth", "must be 'bearer' or {header: name-of-the-header}.");
                 break;
         }
 
@@ -127,7 +123,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
     }
 
     private string[] ReadRequiredHeaders() =>
-        ReadList("required_headers", static name => IsToken(name) ? null : "is not a header name");
+        ReadList("required_headers", static name => HeaderName.IsValid(name) ? null : "is not a header name");
 
     private string[] ReadOrigins() => ReadList("allowed_origins", FaultOfOrigin);
 
@@ -144,8 +140,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
             _ when origin.AsSpan().ContainsAnyExceptInRange('!', '~') || host.AsSpan().ContainsAny(NoHostCharacters) =>
                 "must be scheme://host or scheme://host:port, without a path or a closing slash",
             _ when origin.Any(char.IsAsciiLetterUpper) => "has a capital letter, which browsers never send here",
-            _ when (origin.StartsWith("https://", StringComparison.Ordinal) && host.EndsWith(":443", StringComparison.Ordinal))
-                || (origin.StartsWith("http://", StringComparison.Ordinal) && host.EndsWith(":80", StringComparison.Ordinal)) =>
+            _ when Uri.TryCreate(origin, UriKind.Absolute, out var url) && url.IsDefaultPort && HasPort(host) =>
                 "names the scheme's own port, which browsers leave out",
             _ => null,
         };
@@ -164,13 +159,13 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
             var name = whitelist.NameOf(entry.Key);
             if (entry.Value.IsNull || entry.Value.Items is { Count: 0 })
             {
-                complaints.Add(entry.Place, $"{name} must list at least one pattern; without any it would forbid every value.");
+                complaints.Add(entry.Place, $"{name} must list at least one pattern; '*' allows any without a slash.");
                 continue;
             }
 
             if (rules.Exists(rule => rule.Name.Equals(entry.Key, StringComparison.OrdinalIgnoreCase)))
             {
-                complaints.Add(entry.Place, $"{name} differs from another parameter in case only; case does not count here.");
+                complaints.Add(entry.Place, $"{name} differs from another one in case only; it does not count here.");
                 continue;
             }
 
@@ -217,7 +212,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
             timeouts?.Duration(key, byDefault, TimeoutMin, TimeoutMax) ?? byDefault;
     }
 
-    /// <summary>A provider is one host, so both keys bound the same connections; 0 is no bound, as in the original.</summary>
+    /// <summary>A provider is one host, so both keys bound the same connections; 0 is no bound.</summary>
     private ProviderConnection ReadConnection()
     {
         var connection = section.Section("connection");
@@ -256,5 +251,5 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
     private void Complain(ConfigPlace place, string key, string predicate) =>
         complaints.Add(place, $"{section.NameOf(key)} {predicate}");
 
-    private static bool IsToken(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(TokenCharacters);
+    private static bool HasPort(string host) => host.AsSpan().TrimEnd("0123456789") is [.., ':'];
 }

@@ -11,7 +11,7 @@ internal sealed class RequestRules
 {
     private static readonly Refusal CannotJudgeUpgrade = Refusal.ParamNotAllowed with
     {
-        Message = "What is said over an upgraded connection cannot be judged, and this provider's parameters are restricted.",
+        Message = "This provider's parameters are restricted, and over an upgraded connection they cannot be judged.",
     };
 
     private readonly string[] _methods;
@@ -37,7 +37,7 @@ internal sealed class RequestRules
     /// <summary>The allowed methods as <c>Allow</c> and <c>Access-Control-Allow-Methods</c> list them.</summary>
     public string Methods { get; }
 
-    /// <summary>Whether browsers are served at all; without a list their pages get no answer that they may read.</summary>
+    /// <summary>Whether any web page is served; without a list none gets an answer that it may read.</summary>
     public bool HasOrigins => _origins.Count > 0;
 
     /// <summary>
@@ -69,12 +69,10 @@ internal sealed class RequestRules
             return Refusal.OriginNotAllowed;
         }
 
-        return !_params.IsEmpty && request.HttpContext.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
-            ? CannotJudgeUpgrade
-            : null;
+        return !_params.IsEmpty && IsUpgrade(request.HttpContext) ? CannotJudgeUpgrade : null;
     }
 
-    /// <summary>Whether a rule needs to see the body. Any method's, since providers read what methods should not have.</summary>
+    /// <summary>Whether a rule needs to see the body. The method does not matter: the provider may read it.</summary>
     public bool MustReadBody(HttpRequest request) =>
         !_params.IsEmpty && (request.ContentLength is > 0 || request.Headers.TransferEncoding.Count > 0);
 
@@ -82,7 +80,11 @@ internal sealed class RequestRules
     public Refusal? JudgeBody(HttpRequest request, ReadOnlySequence<byte> body) => _params.Judge(request, body);
 
     /// <summary>One Origin, equal to an entry of the list character by character.</summary>
-    public bool AllowsOrigin(StringValues origin) => origin.Count == 1 && origin[0] is { } only && _origins.Contains(only);
+    public bool AllowsOrigin(StringValues origin) =>
+        origin.Count == 1 && origin[0] is { } only && _origins.Contains(only);
+
+    private static bool IsUpgrade(HttpContext http) =>
+        http.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
 
     private sealed class RequiredHeader(string name)
     {

@@ -1,3 +1,5 @@
+using LlmProxy.Providers;
+
 namespace LlmProxy.Proxying;
 
 /// <summary>The data plane's registrations.</summary>
@@ -8,6 +10,7 @@ internal static class ProxyingFeature
         services.AddSingleton<AccessLog>();
         services.AddSingleton<BodyJudge>();
         services.AddSingleton<ConcurrencyLimit>();
+        services.AddSingleton<ProviderClients>();
         services.AddSingleton<ProxyPipeline>();
         return services;
     }

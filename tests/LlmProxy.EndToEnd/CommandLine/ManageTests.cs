@@ -15,7 +15,7 @@ public sealed class ManageTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
         var got = await JsonAsync("project", "get", id);
         await JsonAsync("project", "update", id, "--name", "renamed");
         var listed = await JsonAsync("project", "list");
-        var deleted = await RunAsync("project", "delete", id);
+        var deleted = await RunAsync("project", "delete", id, "--yes");
         var gone = await RunAsync("project", "get", id);
 
         Assert.Equal("cli project", got.GetProperty("name").GetString());
@@ -120,7 +120,7 @@ public sealed class ManageTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
 
     [Theory]
     [InlineData("project", "get", "00000000-0000-7000-8000-000000000000")]
-    [InlineData("project", "delete", "00000000-0000-7000-8000-000000000000")]
+    [InlineData("project", "delete", "00000000-0000-7000-8000-000000000000", "--yes")]
     [InlineData("token", "get", "00000000-0000-7000-8000-000000000000")]
     [InlineData("token", "revoke", "00000000-0000-7000-8000-000000000000")]
     [InlineData("token", "generate", "--project-id", "00000000-0000-7000-8000-000000000000")]
@@ -137,6 +137,7 @@ public sealed class ManageTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
     [InlineData("project", "create", "--name", "only a name")]
     [InlineData("project", "update", "00000000-0000-7000-8000-000000000000")]
     [InlineData("project", "get")]
+    [InlineData("project", "delete", "00000000-0000-7000-8000-000000000000")]
     [InlineData("token", "generate")]
     [InlineData("token", "generate", "--project-id", "x", "--duration", "soon")]
     [InlineData("token", "generate", "--project-id", "x", "--max-requests", "many")]

@@ -14,7 +14,7 @@ public sealed partial class DemoTests : IAsyncLifetime
     {
         _demo = Executable.Start(_folder.Path, [], "demo");
         await Eventually.HoldsAsync(
-            () => (Token().IsMatch(_demo.Output) && _demo.Output.Contains("curl", StringComparison.Ordinal)) || _demo.HasExited,
+            () => (Token().IsMatch(_demo.Output) && Curl().IsMatch(_demo.Output)) || _demo.HasExited,
             "the demo printed its curl");
         _curl = _demo.Output;
     }
@@ -78,12 +78,12 @@ public sealed partial class DemoTests : IAsyncLifetime
         Assert.Contains("401", chat.Errors + chat.Output, StringComparison.Ordinal);
     }
 
-    private Task<CommandResult> ChatAsync(string input, params IEnumerable<string> more) =>
-        Executable.RunAsync(
-            _folder.Path,
-            [],
-            input,
-            ["openai", "chat", "--base-url", Address(), "--token", Token().Match(_curl).Value, "--model", "gpt-4o-mini", .. more]);
+    private Task<CommandResult> ChatAsync(string input, params IEnumerable<string> more)
+    {
+        var token = Token().Match(_curl).Value;
+        return Executable.RunAsync(
+            _folder.Path, [], input, ["openai", "chat", "--base-url", Address(), "--token", token, .. more]);
+    }
 
     private string Address() => HttpAddress().Match(Curl().Match(_curl).Value).Value;
 

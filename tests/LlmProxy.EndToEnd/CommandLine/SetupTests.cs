@@ -1,9 +1,10 @@
+using System.Text.RegularExpressions;
 using LlmProxy.EndToEnd.Fixtures;
 
 namespace LlmProxy.EndToEnd.CommandLine;
 
 /// <summary><c>llm-proxy setup</c>: from nothing to a token that works.</summary>
-public sealed class SetupTests : IDisposable
+public sealed partial class SetupTests : IDisposable
 {
     private readonly TempFolder _folder = new();
 
@@ -22,7 +23,8 @@ public sealed class SetupTests : IDisposable
             _folder.Path, [("OPENAI_API_URL", upstream.Address.GetLeftPart(UriPartial.Authority))], "server");
         var address = await server.ListeningAsync(() => Task.FromResult(server.Errors));
         await using var client = await RawClient.ConnectAsync(address);
-        await client.SendAsync($"GET /v1/models HTTP/1.1\r\nHost: {address.Authority}\r\nAuthorization: Bearer {secret}\r\n\r\n");
+        await client.SendAsync(
+            $"GET /v1/models HTTP/1.1\r\nHost: {address.Authority}\r\nAuthorization: Bearer {secret}\r\n\r\n");
 
         Assert.Equal(200, (await client.ReadAnswerAsync())?.Status);
         Assert.Equal("Bearer sk-key-of-the-setup-0123456789", route.Request.Head.Value("Authorization"));
@@ -50,7 +52,8 @@ public sealed class SetupTests : IDisposable
     {
         var setup = await RunAsync("--openai-key", "sk-key-of-the-setup-0123456789", "--addr", "127.0.0.1:0");
         var file = await File.ReadAllLinesAsync(_folder.File(".env"), TestContext.Current.CancellationToken);
-        var managementToken = file.Single(static line => line.StartsWith("MANAGEMENT_TOKEN=", StringComparison.Ordinal)).Split('=', 2)[1];
+        var line = file.Single(static line => line.StartsWith("MANAGEMENT_TOKEN=", StringComparison.Ordinal));
+        var managementToken = line.Split('=', 2)[1];
 
         Assert.DoesNotContain("sk-key-of-the-setup", setup.Output + setup.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain(managementToken.Trim('"'), setup.Output + setup.Errors, StringComparison.Ordinal);
@@ -72,7 +75,9 @@ public sealed class SetupTests : IDisposable
     private static string Secret(CommandResult setup)
     {
         Assert.True(setup.ExitCode == 0, setup.Errors);
-        return Assert.Single(System.Text.RegularExpressions.Regex.Matches(
-            setup.Output, "llmp_[0-9A-Za-z]{49}", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1))).Value;
+        return Assert.Single(TokenSecret().Matches(setup.Output)).Value;
     }
+
+    [GeneratedRegex("llmp_[0-9A-Za-z]{49}", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex TokenSecret();
 }

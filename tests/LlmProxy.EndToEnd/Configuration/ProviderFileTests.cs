@@ -1,4 +1,3 @@
-using System.Globalization;
 using LlmProxy.EndToEnd.Fixtures;
 
 namespace LlmProxy.EndToEnd.Configuration;
@@ -9,6 +8,11 @@ public sealed class ProviderFileTests : IAsyncLifetime
     private const string Ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     private const string Json = "Content-Type: application/json";
     private const string Origin = "https://app.example.test";
+
+    private static readonly string[] Known =
+    [
+        "/v1/models", "/v1/%6dodels", "/v1/files/file-1", "/v1/files/file-1/content", "/v1/threads/t1/messages",
+    ];
 
     private readonly TempFolder _folder = new();
     private readonly RawUpstream _upstream = new();
@@ -78,12 +82,12 @@ public sealed class ProviderFileTests : IAsyncLifetime
     [InlineData("/anthropic/v1/models", 404)]
     public async Task Endpoints_are_matched_by_whole_segments(string path, int status)
     {
-        foreach (var known in new[] { "/v1/models", "/v1/%6dodels", "/v1/files/file-1", "/v1/files/file-1/content", "/v1/threads/t1/messages" })
+        foreach (var known in Known)
         {
             _upstream.DoesAt(known, static exchange => exchange.WriteAsync(Ok));
         }
 
-        var answer = await SendAsync("GET", path);
+        var answer = await _proxy.GetAsync(path, _token.Secret);
 
         Assert.Equal(status, answer.Status);
         Assert.Empty(_upstream.TakeStrangers());
@@ -92,7 +96,7 @@ public sealed class ProviderFileTests : IAsyncLifetime
     [Fact]
     public async Task A_method_that_is_not_listed_is_a_405_that_names_those_that_are()
     {
-        var answer = await SendAsync("DELETE", "/v1/models");
+        var answer = (await _proxy.AskAsync(_proxy.Head("DELETE", "/v1/models", _token.Secret)))!;
 
         Assert.Equal(405, answer.Status);
         Assert.Equal("GET, POST", answer.Head.Value("Allow"));
@@ -104,7 +108,7 @@ public sealed class ProviderFileTests : IAsyncLifetime
     {
         var route = _upstream.DoesAt("/gateway/llm/v1/messages", static exchange => exchange.WriteAsync(Ok));
 
-        var answer = await SendAsync("POST", "/anthropic/v1/messages?beta=true", "{}", Json, "anthropic-version: 2023-06-01");
+        var answer = await PostAsync("/anthropic/v1/messages?beta=true", "{}", Json, "anthropic-version: 2023-06-01");
 
         Assert.Equal(200, answer.Status);
         Assert.Equal("POST /gateway/llm/v1/messages?beta=true HTTP/1.1", route.Request.Head.FirstLine);
@@ -117,13 +121,12 @@ public sealed class ProviderFileTests : IAsyncLifetime
     public async Task A_client_of_such_a_provider_may_send_its_token_where_it_sends_its_keys()
     {
         var route = _upstream.DoesAt("/gateway/llm/v1/messages", static exchange => exchange.WriteAsync(Ok));
-        await using var client = await RawClient.ConnectAsync(_proxy.Address);
 
-        await client.SendAsync(
-            $"POST /anthropic/v1/messages HTTP/1.1\r\nHost: {_proxy.Address.Authority}\r\nX-Api-Key: {_token.Secret}\r\n"
-            + "Content-Length: 0\r\n\r\n");
+        var answer = await _proxy.AskAsync(
+            $"POST /anthropic/v1/messages HTTP/1.1\r\nHost: {_proxy.Address.Authority}\r\n"
+            + $"X-Api-Key: {_token.Secret}\r\nContent-Length: 0\r\n\r\n");
 
-        Assert.Equal(200, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(200, answer?.Status);
         Assert.Equal(ProxyBeforeRawUpstream.ProviderKey, route.Request.Head.Value("x-api-key"));
     }
 
@@ -140,7 +143,7 @@ public sealed class ProviderFileTests : IAsyncLifetime
             await exchange.WriteAsync(Ok);
         });
 
-        var answer = await SendAsync("POST", "/judged/v1/chat", body, Json);
+        var answer = await PostAsync("/judged/v1/chat", body, Json);
 
         Assert.Equal(200, answer.Status);
         Assert.Equal(body, (await route.Request.Body).Text);
@@ -162,7 +165,7 @@ public sealed class ProviderFileTests : IAsyncLifetime
     [InlineData("model=gpt-5", 400, "invalid_body")]
     public async Task A_body_that_a_rule_forbids_or_cannot_judge_goes_nowhere(string body, int status, string code)
     {
-        var answer = await SendAsync("POST", "/judged/v1/chat", body, Json);
+        var answer = await PostAsync("/judged/v1/chat", body, Json);
 
         Assert.Equal(status, answer.Status);
         Assert.Contains($"\"{code}\"", answer.Body.Text, StringComparison.Ordinal);
@@ -176,7 +179,7 @@ public sealed class ProviderFileTests : IAsyncLifetime
     [InlineData("X-No-Type: 1")]
     public async Task A_body_in_a_form_that_cannot_be_judged_goes_nowhere(string lines)
     {
-        var answer = await SendAsync("POST", "/judged/v1/chat", """{"model":"gpt-4o"}""", lines);
+        var answer = await PostAsync("/judged/v1/chat", """{"model":"gpt-4o"}""", lines);
 
         Assert.Equal(415, answer.Status);
         Assert.Empty(_upstream.TakeStrangers());
@@ -188,7 +191,7 @@ public sealed class ProviderFileTests : IAsyncLifetime
     [InlineData("X-Tenant:\r\nOrigin: https://any.test", "X-Tenant")]
     public async Task A_required_header_that_is_missing_is_a_400_that_names_it(string lines, string missing)
     {
-        var answer = await SendAsync("POST", "/strict/v1/chat", "{}", lines);
+        var answer = await PostAsync("/strict/v1/chat", "{}", lines);
 
         Assert.Equal(400, answer.Status);
         Assert.Contains(missing, answer.Body.Text, StringComparison.OrdinalIgnoreCase);
@@ -212,7 +215,7 @@ public sealed class ProviderFileTests : IAsyncLifetime
         _upstream.DoesAt("/paged/v1/chat", static exchange => exchange.WriteAsync(
             "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nVary: Accept\r\nContent-Length: 2\r\n\r\nok"));
 
-        var answer = await SendAsync("POST", "/paged/v1/chat", "{}", $"Origin: {origin}");
+        var answer = await PostAsync("/paged/v1/chat", "{}", $"Origin: {origin}");
         var preflight = await PreflightAsync("/paged/v1/chat", origin);
 
         Assert.Equal(status, answer.Status);
@@ -230,7 +233,7 @@ public sealed class ProviderFileTests : IAsyncLifetime
         var preflight = await PreflightAsync("/paged/v1/chat", Origin);
 
         Assert.Equal("POST", preflight.Head.Value("Access-Control-Allow-Methods"));
-        Assert.Contains("authorization", preflight.Head.Value("Access-Control-Allow-Headers"), StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("authorization, content-type", preflight.Head.Value("Access-Control-Allow-Headers"));
         Assert.Empty(_upstream.TakeStrangers());
     }
 
@@ -240,28 +243,22 @@ public sealed class ProviderFileTests : IAsyncLifetime
         _upstream.DoesAt("/v1/models", static exchange => exchange.WriteAsync(
             "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 2\r\n\r\nok"));
 
-        var answer = await SendAsync("GET", "/v1/models", string.Empty, $"Origin: {Origin}");
+        var answer = await _proxy.GetAsync("/v1/models", _token.Secret, $"Origin: {Origin}");
 
         Assert.Equal(200, answer.Status);
         Assert.False(answer.Head.Has("Access-Control-Allow-Origin"));
     }
 
-    private async Task<RawAnswer> SendAsync(string method, string target, string body = "", params IEnumerable<string> lines)
-    {
-        await using var client = await RawClient.ConnectAsync(_proxy.Address);
-        await client.SendAsync(
-            $"{method} {target} HTTP/1.1\r\nHost: {_proxy.Address.Authority}\r\nAuthorization: Bearer {_token.Secret}\r\n"
-            + string.Concat(lines.Select(static line => line + "\r\n"))
-            + string.Create(CultureInfo.InvariantCulture, $"Content-Length: {body.Length}\r\n\r\n{body}"));
-        return (await client.ReadAnswerAsync())!;
-    }
+    private Task<RawAnswer> PostAsync(string target, string body, params IEnumerable<string> lines) =>
+        _proxy.PostAsync(target, _token.Secret, body, lines);
 
     private async Task<RawAnswer> PreflightAsync(string target, string origin)
     {
-        await using var client = await RawClient.ConnectAsync(_proxy.Address);
-        await client.SendAsync(
+        var answer = await _proxy.AskAsync(
             $"OPTIONS {target} HTTP/1.1\r\nHost: {_proxy.Address.Authority}\r\nOrigin: {origin}\r\n"
-            + "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization, content-type\r\n\r\n");
-        return (await client.ReadAnswerAsync())!;
+            + "Access-Control-Request-Method: POST\r\n"
+            + "Access-Control-Request-Headers: authorization, content-type\r\n\r\n");
+        Assert.NotNull(answer);
+        return answer;
     }
 }

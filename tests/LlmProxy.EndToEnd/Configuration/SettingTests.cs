@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using System.Security.Cryptography;
-using System.Text.Json;
+using System.Text.Json.Nodes;
 using LlmProxy.EndToEnd.Fixtures;
 
 namespace LlmProxy.EndToEnd.Configuration;
@@ -55,7 +55,8 @@ public sealed class SettingTests : IAsyncLifetime
     [Fact]
     public async Task ENCRYPTION_KEY_takes_the_place_of_the_key_file()
     {
-        await using (var proxy = await StartAsync(("ENCRYPTION_KEY", Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)))))
+        var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+        await using (var proxy = await StartAsync(("ENCRYPTION_KEY", key)))
         {
             await proxy.Management.CreateProjectAsync();
         }
@@ -75,12 +76,14 @@ public sealed class SettingTests : IAsyncLifetime
             await exchange.WriteAsync(Ok);
         });
 
-        var fits = await PostAsync(proxy, token, route.Path, "Content-Length: 1024", new string('a', 1024));
-        var declared = await PostAsync(proxy, token, route.Path, "Content-Length: 1025", new string('a', 1025));
-        var chunked = await PostAsync(proxy, token, route.Path, "Transfer-Encoding: chunked", $"401\r\n{new string('a', 1025)}\r\n0\r\n\r\n");
+        var fits = await proxy.PostAsync(route.Path, token.Secret, new string('a', 1024));
+        var declared = await proxy.PostAsync(route.Path, token.Secret, new string('a', 1025));
+        var chunked = await proxy.AskAsync(
+            proxy.Head("POST", route.Path, token.Secret, "Transfer-Encoding: chunked")
+            + $"401\r\n{new string('a', 1025)}\r\n0\r\n\r\n");
 
-        Assert.Equal(200, fits?.Status);
-        Assert.Equal(413, declared?.Status);
+        Assert.Equal(200, fits.Status);
+        Assert.Equal(413, declared.Status);
         Assert.Equal(413, chunked?.Status);
     }
 
@@ -96,18 +99,18 @@ public sealed class SettingTests : IAsyncLifetime
             await exchange.WriteAsync(Ok);
         });
 
-        var first = PostAsync(proxy, token, route.Path, "Content-Length: 0", string.Empty);
-        var second = PostAsync(proxy, token, route.Path, "Content-Length: 0", string.Empty);
+        var first = proxy.PostAsync(route.Path, token.Secret, string.Empty);
+        var second = proxy.PostAsync(route.Path, token.Secret, string.Empty);
         await Eventually.HoldsAsync(() => route.Requests.Count == 2, "two requests were being served");
-        var third = await PostAsync(proxy, token, route.Path, "Content-Length: 0", string.Empty);
+        var third = await proxy.PostAsync(route.Path, token.Secret, string.Empty);
         release.Release(2);
 
-        Assert.Equal(503, third?.Status);
-        Assert.NotNull(third?.Head.Value("Retry-After"));
-        Assert.Equal(200, (await first)?.Status);
-        Assert.Equal(200, (await second)?.Status);
+        Assert.Equal(503, third.Status);
+        Assert.NotNull(third.Head.Value("Retry-After"));
+        Assert.Equal(200, (await first).Status);
+        Assert.Equal(200, (await second).Status);
         release.Release();
-        Assert.Equal(200, (await PostAsync(proxy, token, route.Path, "Content-Length: 0", string.Empty))?.Status);
+        Assert.Equal(200, (await proxy.PostAsync(route.Path, token.Secret, string.Empty)).Status);
     }
 
     [Fact]
@@ -142,7 +145,7 @@ public sealed class SettingTests : IAsyncLifetime
         var token = await proxy.Management.CreateTokenAsync();
         var route = _upstream.Answers(Ok);
 
-        Assert.Equal(200, (await PostAsync(proxy, token, route.Path, "Content-Length: 0", string.Empty))?.Status);
+        Assert.Equal(200, (await proxy.PostAsync(route.Path, token.Secret, string.Empty)).Status);
     }
 
     [Fact]
@@ -152,9 +155,9 @@ public sealed class SettingTests : IAsyncLifetime
         var token = await proxy.Management.CreateTokenAsync();
         var route = _upstream.Does(static exchange => exchange.WaitUntilGoneAsync());
 
-        var answer = await PostAsync(proxy, token, route.Path, "Content-Length: 0", string.Empty);
+        var answer = await proxy.PostAsync(route.Path, token.Secret, string.Empty);
 
-        Assert.Equal(504, answer?.Status);
+        Assert.Equal(504, answer.Status);
     }
 
     [Fact]
@@ -164,7 +167,7 @@ public sealed class SettingTests : IAsyncLifetime
         var token = await proxy.Management.CreateTokenAsync();
         _upstream.DoesAt("/v1/models", static exchange => exchange.WriteAsync(Ok));
 
-        Assert.Equal(200, (await PostAsync(proxy, token, "/v1/models", "Content-Length: 0", string.Empty))?.Status);
+        Assert.Equal(200, (await proxy.PostAsync("/v1/models", token.Secret, string.Empty)).Status);
     }
 
     [Fact]
@@ -174,13 +177,13 @@ public sealed class SettingTests : IAsyncLifetime
         var route = _upstream.DoesAt("/second/v1/x", static exchange => exchange.WriteAsync(Ok));
         await using var proxy = await ProxyProcess.StartAsync(_folder, new ProxySetup
         {
-            ProviderYaml = ProviderYaml.For(_upstream.Address)
-                + $"  second:\n    base_url: {address}/second\n    allowed_endpoints: [/v1/*]\n    allowed_methods: [POST]\n",
+            ProviderYaml = ProviderYaml.For(_upstream.Address) + $"  second:\n    base_url: {address}/second\n"
+                + "    allowed_endpoints: [/v1/*]\n    allowed_methods: [POST]\n",
             Settings = [("DEFAULT_API_PROVIDER", "second")],
         });
         var token = await proxy.Management.CreateTokenAsync();
 
-        Assert.Equal(200, (await PostAsync(proxy, token, "/v1/x", "Content-Length: 0", string.Empty))?.Status);
+        Assert.Equal(200, (await proxy.PostAsync("/v1/x", token.Secret, string.Empty)).Status);
         Assert.Single(route.Requests);
     }
 
@@ -204,10 +207,14 @@ public sealed class SettingTests : IAsyncLifetime
     {
         var log = _folder.File("own.log");
         var port = FreePort();
-        await using var quiet = Executable.Start(
-            _folder.Path, await EnvironmentAsync(("LOG_LEVEL", level), ("LOG_FILE", log), ("LISTEN_ADDR", $"127.0.0.1:{port}")), "server");
+        var environment = await ProxyProcess.EnvironmentAsync(_folder, new ProxySetup
+        {
+            ProviderYaml = ProviderYaml.For(_upstream.Address),
+            Settings = [("LOG_LEVEL", level), ("LOG_FILE", log), ("LISTEN_ADDR", $"127.0.0.1:{port}")],
+        });
+        await using var quiet = Executable.Start(_folder.Path, environment, "server");
         var address = new Uri($"http://127.0.0.1:{port}");
-        await Eventually.AnswersAsync(() => HealthAsync(address), static status => status == 200, "the server answered");
+        await Eventually.AnswersAsync(() => HealthAsync(address), static status => status == 200, "it answered");
         await using var client = await RawClient.ConnectAsync(address);
         await client.SendAsync("GET /v1/x HTTP/1.1\r\nHost: a\r\n\r\n");
         await client.ReadAnswerAsync();
@@ -215,8 +222,8 @@ public sealed class SettingTests : IAsyncLifetime
         await quiet.EndAsync();
 
         var lines = await File.ReadAllLinesAsync(log, TestContext.Current.CancellationToken);
-        Assert.Equal(exchanges, lines.Count(static line => line.Contains("\"path\":\"/v1/x\"", StringComparison.Ordinal)));
-        Assert.All(lines, static line => Assert.Equal(JsonValueKind.Object, JsonDocument.Parse(line).RootElement.ValueKind));
+        Assert.Equal(exchanges, lines.Count(static line => line.Contains("\"/v1/x\"", StringComparison.Ordinal)));
+        Assert.All(lines, static line => Assert.NotNull(JsonNode.Parse(line)!.AsObject()));
     }
 
     [Fact]
@@ -226,9 +233,10 @@ public sealed class SettingTests : IAsyncLifetime
         await using var proxy = await StartAsync(("LOG_FILE", log));
 
         var ended = await proxy.StopAsync();
+        var logged = await File.ReadAllTextAsync(log, TestContext.Current.CancellationToken);
 
         Assert.DoesNotContain("listening on", ended.Errors, StringComparison.Ordinal);
-        Assert.Contains("listening on", await File.ReadAllTextAsync(log, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("listening on", logged, StringComparison.Ordinal);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(log));
     }
 
@@ -249,7 +257,10 @@ public sealed class SettingTests : IAsyncLifetime
             Settings = [("LISTEN_ADDR", $"127.0.0.1:{byEnvironment}")],
             Flags = ["--env", file],
         });
-        await using var filed = await ProxyProcess.StartAsync(_folder, setup with { Settings = [("ENV", file), ("LISTEN_ADDR", "")] });
+        await using var filed = await ProxyProcess.StartAsync(_folder, setup with
+        {
+            Settings = [("ENV", file), ("LISTEN_ADDR", "")],
+        });
 
         Assert.Equal(byFlag, flagged.Address.Port);
         Assert.Equal(byEnvironment, unflagged.Address.Port);
@@ -276,18 +287,6 @@ public sealed class SettingTests : IAsyncLifetime
     private async Task<ProxyProcess> StartAsync(params (string Name, string Value)[] settings) =>
         await ProxyProcess.StartAsync(
             _folder, new ProxySetup { ProviderYaml = ProviderYaml.For(_upstream.Address), Settings = settings });
-
-    private Task<IReadOnlyList<(string Name, string Value)>> EnvironmentAsync(params (string Name, string Value)[] settings) =>
-        ProxyProcess.EnvironmentAsync(
-            _folder, new ProxySetup { ProviderYaml = ProviderYaml.For(_upstream.Address), Settings = settings });
-
-    private static async Task<RawAnswer?> PostAsync(ProxyProcess proxy, IssuedToken token, string path, string framing, string body)
-    {
-        await using var client = await RawClient.ConnectAsync(proxy.Address);
-        await client.TrySendAsync(
-            $"POST {path} HTTP/1.1\r\nHost: {proxy.Address.Authority}\r\nAuthorization: Bearer {token.Secret}\r\n{framing}\r\n\r\n{body}");
-        return await client.ReadAnswerAsync();
-    }
 
     /// <summary>0 when nobody answers.</summary>
     private static async Task<int> HealthAsync(Uri address)

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace LlmProxy.EndToEnd.Fixtures;
 
-/// <summary>The one place where a test waits for something that gives no signal of its own. Every wait has a limit.</summary>
+/// <summary>
+/// The one place where a test waits for something that gives no signal of its own. Every wait has a limit.
+/// </summary>
 internal static class Eventually
 {
     /// <summary>Longer than anything healthy takes on a busy machine, shorter than a person's patience.</summary>

@@ -13,7 +13,9 @@ internal static class Executable
 
     public static string FileName { get; } = Find();
 
-    /// <summary>Starts the binary with nothing in its environment but what is given (and what a process needs).</summary>
+    /// <summary>
+    /// Starts the binary with nothing in its environment but what is given (and what a process needs).
+    /// </summary>
     public static ChildProcess Start(
         string folder, IEnumerable<(string Name, string Value)> environment, params IEnumerable<string> arguments) =>
         ChildProcess.Start(FileName, folder, environment, arguments);
@@ -35,7 +37,9 @@ internal static class Executable
         var path = Environment.GetEnvironmentVariable("LLM_PROXY_UNDER_TEST") is { Length: > 0 } named
             ? Path.GetFullPath(named)
             : Path.Combine(RepositoryRoot, "bin", "llm-proxy");
-        return File.Exists(path) ? path : throw new FileNotFoundException($"There is no {path}: run 'make build' first.");
+        return File.Exists(path)
+            ? path
+            : throw new FileNotFoundException($"There is no {path}: run 'make build' first.");
     }
 
     private static string FindRepositoryRoot()

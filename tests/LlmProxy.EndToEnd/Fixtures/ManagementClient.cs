@@ -37,7 +37,8 @@ internal sealed class ManagementClient : IDisposable
         var body = JsonSerializer.Serialize(
             new { project_id = projectId, duration_minutes = minutes, max_requests = maxRequests });
         var token = (await ExpectAsync(201, "POST", "/manage/tokens", body)).Json;
-        return new IssuedToken(token.GetProperty("id").GetString()!, token.GetProperty("token").GetString()!, projectId);
+        var (id, secret) = (token.GetProperty("id").GetString(), token.GetProperty("token").GetString());
+        return new IssuedToken(id!, secret!, projectId);
     }
 
     /// <summary>A token of a project of its own.</summary>
@@ -47,7 +48,7 @@ internal sealed class ManagementClient : IDisposable
     public Task RevokeAsync(IssuedToken token) => ExpectAsync(204, "DELETE", $"/manage/tokens/{token.Id}");
 
     public Task SwitchProjectAsync(string projectId, bool on) =>
-        ExpectAsync(200, "PATCH", $"/manage/projects/{projectId}", on ? """{"is_active":true}""" : """{"is_active":false}""");
+        ExpectAsync(200, "PATCH", $"/manage/projects/{projectId}", JsonSerializer.Serialize(new { is_active = on }));
 
     public async Task<long> RequestCountAsync(IssuedToken token) =>
         (await ExpectAsync(200, "GET", $"/manage/tokens/{token.Id}")).Json.GetProperty("request_count").GetInt64();

@@ -1,9 +1,10 @@
-using System.Globalization;
 using System.Net.Http.Headers;
 
 namespace LlmProxy.EndToEnd.Fixtures;
 
-/// <summary>A running proxy in front of a <see cref="RawUpstream"/>, with a token that works; one for each test class.</summary>
+/// <summary>
+/// A proxy in front of a <see cref="RawUpstream"/>, with a token that works; one for each test class.
+/// </summary>
 public sealed class ProxyBeforeRawUpstream : IAsyncLifetime
 {
     /// <summary>The project's key at the provider, which the upstream must see and nobody else.</summary>
@@ -21,7 +22,8 @@ public sealed class ProxyBeforeRawUpstream : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Proxy = await ProxyProcess.StartAsync(_folder, new ProxySetup { ProviderYaml = ProviderYaml.For(Upstream.Address) });
+        var setup = new ProxySetup { ProviderYaml = ProviderYaml.For(Upstream.Address) };
+        Proxy = await ProxyProcess.StartAsync(_folder, setup);
         var project = await Proxy.Management.CreateProjectAsync(ProviderKey);
         Token = await Proxy.Management.CreateTokenAsync(project);
         Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
@@ -32,42 +34,28 @@ public sealed class ProxyBeforeRawUpstream : IAsyncLifetime
         Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token.Secret);
     }
 
-    /// <summary>A request head that is right in every respect, with the given lines after it and its closing empty line.</summary>
-    internal string Head(string method, string target, params IEnumerable<string> lines) =>
-        $"{method} {target} HTTP/1.1\r\nHost: {Authority}\r\nAuthorization: Bearer {Token.Secret}\r\n"
-        + string.Concat(lines.Select(static line => line + "\r\n")) + "\r\n";
-
     internal string Authority => Proxy.Address.Authority;
+
+    /// <summary>The head of a request with the token of this fixture.</summary>
+    internal string Head(string method, string target, params IEnumerable<string> lines) =>
+        Proxy.Head(method, target, Token.Secret, lines);
 
     internal Task<RawClient> ConnectAsync() => RawClient.ConnectAsync(Proxy.Address);
 
-    /// <summary>Sends bytes on a connection of their own and answers with what came back first.</summary>
-    internal async Task<RawAnswer?> SendAsync(string request, string method = "GET")
-    {
-        await using var client = await ConnectAsync();
-        await client.TrySendAsync(request);
-        return await client.ReadAnswerAsync(method);
-    }
+    /// <summary>Sends bytes on a connection of their own; null when it ends without an answer.</summary>
+    internal Task<RawAnswer?> SendAsync(string request) => Proxy.AskAsync(request);
 
-    /// <summary>A plain GET of a path.</summary>
-    internal async Task<RawAnswer> GetAsync(string target, params IEnumerable<string> lines)
-    {
-        var answer = await SendAsync(Head("GET", target, lines));
-        Assert.NotNull(answer);
-        return answer;
-    }
+    internal Task<RawAnswer> GetAsync(string target, params IEnumerable<string> lines) =>
+        Proxy.GetAsync(target, Token.Secret, lines);
 
-    /// <summary>A POST with the body as it is.</summary>
-    internal Task<RawAnswer?> PostAsync(string target, string body, params IEnumerable<string> lines)
-    {
-        var length = body.Length.ToString(CultureInfo.InvariantCulture);
-        return SendAsync(Head("POST", target, [$"Content-Length: {length}", .. lines]) + body, "POST");
-    }
+    internal Task<RawAnswer> PostAsync(string target, string body, params IEnumerable<string> lines) =>
+        Proxy.PostAsync(target, Token.Secret, body, lines);
 
+    /// <summary>Also after a start that failed, whose message nothing must cover.</summary>
     public async ValueTask DisposeAsync()
     {
-        Http.Dispose();
-        await Proxy.DisposeAsync();
+        Http?.Dispose();
+        await (Proxy?.DisposeAsync() ?? ValueTask.CompletedTask);
         await Upstream.DisposeAsync();
         _folder.Dispose();
     }

@@ -3,7 +3,9 @@ using OpenAI;
 
 namespace LlmProxy.EndToEnd.Fixtures;
 
-/// <summary>A running proxy in front of the running simulator, with a token that works; one for each test class.</summary>
+/// <summary>
+/// A running proxy in front of the running simulator, with a token that works; one for each test class.
+/// </summary>
 public sealed class ProxyBeforeSimulator : IAsyncLifetime
 {
     private readonly TempFolder _folder = new();
@@ -26,17 +28,19 @@ public sealed class ProxyBeforeSimulator : IAsyncLifetime
     }
 
     /// <summary>A client as an app makes it; <paramref name="configure"/> may add to its options.</summary>
-    internal static OpenAIClient ClientOf(ProxyProcess proxy, string secret, Action<OpenAIClientOptions>? configure = null)
+    internal static OpenAIClient ClientOf(
+        ProxyProcess proxy, string secret, Action<OpenAIClientOptions>? configure = null)
     {
         var options = new OpenAIClientOptions { Endpoint = new Uri(proxy.Address, "/v1") };
         configure?.Invoke(options);
         return new OpenAIClient(new ApiKeyCredential(secret), options);
     }
 
+    /// <summary>Also after a start that failed, whose message nothing must cover.</summary>
     public async ValueTask DisposeAsync()
     {
-        await Proxy.DisposeAsync();
-        await Simulator.DisposeAsync();
+        await (Proxy?.DisposeAsync() ?? ValueTask.CompletedTask);
+        await (Simulator?.DisposeAsync() ?? ValueTask.CompletedTask);
         _folder.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace LlmProxy.EndToEnd.Fixtures;
@@ -39,7 +40,7 @@ internal sealed partial class ProxyProcess : IAsyncDisposable
     /// <summary>Everything it logged so far.</summary>
     public string Log => Process.Errors;
 
-    /// <summary>Starts a server in the folder, where its database is (and stays: start again to see what survived).</summary>
+    /// <summary>Starts a server in the folder, where its database stays: start again to see what survived.</summary>
     public static async Task<ProxyProcess> StartAsync(TempFolder folder, ProxySetup setup)
     {
         var process = Executable.Start(folder.Path, await EnvironmentAsync(folder, setup), ["server", .. setup.Flags]);
@@ -60,8 +61,11 @@ internal sealed partial class ProxyProcess : IAsyncDisposable
         ? File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)
         : Task.FromResult(process.Errors);
 
-    /// <summary>The environment that <see cref="StartAsync"/> would give, for tests that drive the process themselves.</summary>
-    public static async Task<IReadOnlyList<(string Name, string Value)>> EnvironmentAsync(TempFolder folder, ProxySetup setup)
+    /// <summary>
+    /// The environment that <see cref="StartAsync"/> gives, for tests that drive the process themselves.
+    /// </summary>
+    public static async Task<IReadOnlyList<(string Name, string Value)>> EnvironmentAsync(
+        TempFolder folder, ProxySetup setup)
     {
         List<(string Name, string Value)> environment =
         [
@@ -81,6 +85,37 @@ internal sealed partial class ProxyProcess : IAsyncDisposable
 
         environment.AddRange(setup.Settings);
         return environment;
+    }
+
+    /// <summary>
+    /// A request head that is right in every respect, with the given lines before its closing empty line.
+    /// </summary>
+    public string Head(string method, string target, string secret, params IEnumerable<string> lines) =>
+        $"{method} {target} HTTP/1.1\r\nHost: {Address.Authority}\r\nAuthorization: Bearer {secret}\r\n"
+        + string.Concat(lines.Select(static line => line + "\r\n")) + "\r\n";
+
+    /// <summary>Sends bytes on a connection of their own; null when it ends without an answer.</summary>
+    public async Task<RawAnswer?> AskAsync(string request, string method = "GET")
+    {
+        await using var client = await RawClient.ConnectAsync(Address);
+        await client.TrySendAsync(request);
+        return await client.ReadAnswerAsync(method);
+    }
+
+    public async Task<RawAnswer> GetAsync(string target, string secret, params IEnumerable<string> lines)
+    {
+        var answer = await AskAsync(Head("GET", target, secret, lines));
+        Assert.NotNull(answer);
+        return answer;
+    }
+
+    /// <summary>A POST with the body as it is.</summary>
+    public async Task<RawAnswer> PostAsync(string target, string secret, string body, params IEnumerable<string> lines)
+    {
+        var length = body.Length.ToString(CultureInfo.InvariantCulture);
+        var answer = await AskAsync(Head("POST", target, secret, [$"Content-Length: {length}", .. lines]) + body);
+        Assert.NotNull(answer);
+        return answer;
     }
 
     /// <summary>SIGTERM, then the end.</summary>
@@ -107,7 +142,8 @@ internal static partial class Listening
         var match = Address().Match(await whatItSays());
         return match.Success
             ? new Uri(match.Value)
-            : throw new InvalidOperationException($"It ended instead of listening.\n{(await process.EndAsync()).Errors}");
+            : throw new InvalidOperationException(
+                $"It ended instead of listening.\n{(await process.EndAsync()).Errors}");
     }
 
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+(?=\D)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

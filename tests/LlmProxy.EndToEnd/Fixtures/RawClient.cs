@@ -48,7 +48,9 @@ internal sealed class RawClient : IAsyncDisposable
         }
     }
 
-    /// <summary>The next answer with its body; null when the connection ends (or breaks) before a whole head came.</summary>
+    /// <summary>
+    /// The next answer with its body; null when the connection ends (or breaks) before a whole head came.
+    /// </summary>
     public async Task<RawAnswer?> ReadAnswerAsync(string method = "GET")
     {
         var (head, interim) = await ReadHeadAsync();
@@ -64,7 +66,9 @@ internal sealed class RawClient : IAsyncDisposable
         return new RawAnswer(status, head, body, interim);
     }
 
-    /// <summary>The head of the next final answer, and the interim ones before it; the body is left to be read.</summary>
+    /// <summary>
+    /// The head of the next final answer, and the interim ones before it; the body is left to be read.
+    /// </summary>
     public async Task<(WireHead? Head, IReadOnlyList<WireHead> Interim)> ReadHeadAsync()
     {
         var interim = new List<WireHead>();

@@ -87,7 +87,9 @@ internal sealed class RawUpstream : IAsyncDisposable
     public UpstreamRoute DoesAt(string path, Func<UpstreamExchange, Task> behaviour) =>
         _routes[path] = new UpstreamRoute(path, behaviour);
 
-    /// <summary>A new path that reads the request to its end and sends these bytes (Latin-1), then keeps the connection.</summary>
+    /// <summary>
+    /// A new path that reads the request to its end and sends these bytes (Latin-1), then keeps the connection.
+    /// </summary>
     public UpstreamRoute Answers(string response) => Does(async exchange =>
     {
         await exchange.ReadBodyAsync();
@@ -141,7 +143,7 @@ internal sealed class RawUpstream : IAsyncDisposable
                 if (!_routes.TryGetValue(exchange.Path, out var route))
                 {
                     _strangers.Enqueue(exchange);
-                    await exchange.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nstranger");
+                    await exchange.AnswerAsync(200, "stranger"u8.ToArray(), "Connection: close");
                     return;
                 }
 

@@ -43,6 +43,15 @@ internal sealed class UpstreamExchange(
 
     public async Task WriteAsync(ReadOnlyMemory<byte> bytes) => await stream.WriteAsync(bytes, stopped);
 
+    /// <summary>A plain answer: status, length and the body as it is, with further header lines.</summary>
+    public async Task AnswerAsync(int status, ReadOnlyMemory<byte> body, params IEnumerable<string> lines)
+    {
+        await ReadBodyAsync();
+        var headers = string.Concat(lines.Select(static line => line + "\r\n"));
+        await WriteAsync($"HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {body.Length}\r\n\r\n");
+        await WriteAsync(body);
+    }
+
     /// <summary>Raw bytes after the head, for an upgraded connection; none when the proxy has closed.</summary>
     public async Task<byte[]> ReadSomeAsync() => await reader.ReadSomeAsync(stopped);
 

@@ -22,7 +22,11 @@ internal sealed class WireHead
         Text = text;
         var lines = text.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
         FirstLine = lines[0];
-        Headers = [.. lines.Skip(1).Select(static line => line.Split(':', 2)).Select(static pair => (pair[0], pair[^1].Trim(' ', '\t')))];
+        Headers =
+        [
+            .. lines.Skip(1).Select(static line => line.Split(':', 2))
+                .Select(static pair => (pair[0], pair[^1].Trim(' ', '\t'))),
+        ];
     }
 
     public string Text { get; }
@@ -33,16 +37,22 @@ internal sealed class WireHead
 
     /// <summary>The values of one header, in their order.</summary>
     public string[] Values(string name) =>
-        [.. Headers.Where(header => header.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(static header => header.Value)];
+    [
+        .. Headers.Where(header => header.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            .Select(static header => header.Value),
+    ];
 
     public string? Value(string name) => Values(name) is [var only] ? only : null;
 
     public bool Has(string name) => Values(name).Length > 0;
 
-    public bool IsChunked => Value("Transfer-Encoding")?.Contains("chunked", StringComparison.OrdinalIgnoreCase) == true;
+    public bool IsChunked =>
+        Value("Transfer-Encoding")?.Contains("chunked", StringComparison.OrdinalIgnoreCase) == true;
 
     public long? ContentLength =>
-        long.TryParse(Value("Content-Length"), NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length : null;
+        long.TryParse(Value("Content-Length"), NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+            ? length
+            : null;
 }
 
 /// <summary>
@@ -134,7 +144,8 @@ internal sealed class WireReader(Stream stream)
         var sizes = new List<int>();
         while (await ReadLineAsync(cancel) is { } line)
         {
-            if (!int.TryParse(line.Split(';')[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var size))
+            var digits = line.Split(';')[0];
+            if (!int.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var size))
             {
                 break;
             }

@@ -28,9 +28,9 @@ public sealed class LimitTests(ProxyBeforeRawUpstream rig) : IClassFixture<Proxy
     [Fact]
     public async Task A_token_that_is_absurdly_long_is_refused_like_any_other()
     {
-        var request = rig.Head("GET", "/v1/x").Replace(rig.Token.Secret, new string('a', 20_000), StringComparison.Ordinal);
+        var answer = await rig.Proxy.GetAsync("/v1/x", new string('a', 20_000));
 
-        Assert.Equal(401, (await rig.SendAsync(request))?.Status);
+        Assert.Equal(401, answer.Status);
     }
 
     [Fact]

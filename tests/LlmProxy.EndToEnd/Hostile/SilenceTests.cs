@@ -5,7 +5,8 @@ namespace LlmProxy.EndToEnd.Hostile;
 /// <summary>Upstreams that fall silent, before a proxy whose limits are short enough to be waited for.</summary>
 public sealed class SilenceTests : IAsyncLifetime
 {
-    private const string StreamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    private const string StreamHead =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
     private readonly TempFolder _folder = new();
     private readonly RawUpstream _upstream = new();
@@ -88,7 +89,8 @@ public sealed class SilenceTests : IAsyncLifetime
     {
         var route = _upstream.Does(static async exchange =>
         {
-            await exchange.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n");
+            await exchange.WriteAsync(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n");
             using var pauses = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
             while (await pauses.WaitForNextTickAsync())
             {
@@ -102,13 +104,5 @@ public sealed class SilenceTests : IAsyncLifetime
         Assert.InRange(answer.Body.Content.Length, 5, 40);
     }
 
-    private async Task<RawAnswer> GetAsync(string path)
-    {
-        await using var client = await RawClient.ConnectAsync(_proxy.Address);
-        await client.SendAsync(
-            $"GET {path} HTTP/1.1\r\nHost: {_proxy.Address.Authority}\r\nAuthorization: Bearer {_token.Secret}\r\n\r\n");
-        var answer = await client.ReadAnswerAsync();
-        Assert.NotNull(answer);
-        return answer;
-    }
+    private Task<RawAnswer> GetAsync(string path) => _proxy.GetAsync(path, _token.Secret);
 }

@@ -86,7 +86,9 @@ public sealed class TargetTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
     [Fact]
     public async Task A_tunnel_is_never_opened()
     {
-        await RefusedAsync($"CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\nAuthorization: Bearer {rig.Token.Secret}\r\n\r\n");
+        await RefusedAsync(
+            "CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n"
+            + $"Authorization: Bearer {rig.Token.Secret}\r\n\r\n");
     }
 
     [Theory]
@@ -128,7 +130,7 @@ public sealed class TargetTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
     public async Task An_odd_but_honest_target_passes_byte_for_byte(string target)
     {
         var route = rig.Upstream.DoesAt(
-            target.Split('?')[0], static exchange => exchange.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+            target.Split('?')[0], static exchange => exchange.AnswerAsync(200, "ok"u8.ToArray()));
 
         await rig.GetAsync(target);
 

@@ -50,8 +50,8 @@ public sealed class ChatTests(ProxyBeforeSimulator rig) : IClassFixture<ProxyBef
             new UserChatMessage("Second, mit Umlauten: äöü 😀"),
         ];
 
-        var completion = (await Chat.CompleteChatAsync(
-            messages, new ChatCompletionOptions { Temperature = 0 }, TestContext.Current.CancellationToken)).Value;
+        ChatCompletion completion = await Chat.CompleteChatAsync(
+            messages, new ChatCompletionOptions { Temperature = 0 }, TestContext.Current.CancellationToken);
 
         Assert.NotEmpty(completion.Content[0].Text);
     }
@@ -59,8 +59,8 @@ public sealed class ChatTests(ProxyBeforeSimulator rig) : IClassFixture<ProxyBef
     [Fact]
     public async Task Calls_a_tool()
     {
-        var completion = (await Chat.CompleteChatAsync(
-            [new UserChatMessage("What is the weather in Bonn?")], WeatherTool(), TestContext.Current.CancellationToken)).Value;
+        ChatCompletion completion = await Chat.CompleteChatAsync(
+            [new UserChatMessage("Is it raining?")], WeatherTool(), TestContext.Current.CancellationToken);
 
         Assert.Equal(ChatFinishReason.ToolCalls, completion.FinishReason);
         var call = Assert.Single(completion.ToolCalls);

@@ -42,8 +42,9 @@ public sealed class ResourceTests(ProxyBeforeSimulator rig) : IClassFixture<Prox
     {
         var client = rig.OpenAI.GetEmbeddingClient("text-embedding-3-small");
 
-        var first = await client.GenerateEmbeddingAsync("a text", cancellationToken: TestContext.Current.CancellationToken);
-        var second = await client.GenerateEmbeddingAsync("a text", cancellationToken: TestContext.Current.CancellationToken);
+        var cancel = TestContext.Current.CancellationToken;
+        var first = await client.GenerateEmbeddingAsync("a text", cancellationToken: cancel);
+        var second = await client.GenerateEmbeddingAsync("a text", cancellationToken: cancel);
 
         Assert.NotEqual(0, first.Value.ToFloats().Length);
         Assert.Equal(first.Value.ToFloats().ToArray(), second.Value.ToFloats().ToArray());
@@ -64,13 +65,14 @@ public sealed class ResourceTests(ProxyBeforeSimulator rig) : IClassFixture<Prox
     public async Task Uploads_a_file_reads_it_back_and_deletes_it()
     {
         var client = rig.OpenAI.GetOpenAIFileClient();
-        var content = Dice.Throw().Bytes(3_000_000);
+        var content = Dice.Throw().Bytes(200_000);
 
-        var file = (await client.UploadFileAsync(
-            new MemoryStream(content), "noise.bin", FileUploadPurpose.UserData, TestContext.Current.CancellationToken)).Value;
-        var listed = (await client.GetFilesAsync(TestContext.Current.CancellationToken)).Value;
-        var back = (await client.DownloadFileAsync(file.Id, TestContext.Current.CancellationToken)).Value;
-        var deleted = (await client.DeleteFileAsync(file.Id, TestContext.Current.CancellationToken)).Value;
+        var cancel = TestContext.Current.CancellationToken;
+        var (upload, purpose) = (new MemoryStream(content), FileUploadPurpose.UserData);
+        OpenAIFile file = await client.UploadFileAsync(upload, "noise.bin", purpose, cancel);
+        var listed = (await client.GetFilesAsync(cancel)).Value;
+        var back = (await client.DownloadFileAsync(file.Id, cancel)).Value;
+        var deleted = (await client.DeleteFileAsync(file.Id, cancel)).Value;
 
         Assert.Equal(content.Length, file.SizeInBytesLong);
         Assert.Contains(listed, listedFile => listedFile.Id == file.Id);

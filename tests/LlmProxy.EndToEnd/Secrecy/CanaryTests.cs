@@ -4,7 +4,9 @@ using LlmProxy.EndToEnd.Fixtures;
 
 namespace LlmProxy.EndToEnd.Secrecy;
 
-/// <summary>Secrets are planted, everything that can go wrong is made to go wrong, and then they are looked for.</summary>
+/// <summary>
+/// Secrets are planted, everything that can go wrong is made to go wrong, and then they are looked for.
+/// </summary>
 public sealed class CanaryTests
 {
     private const string ProviderKey = "sk-canary/provider+key=0123456789abcdef";
@@ -53,7 +55,8 @@ public sealed class CanaryTests
             ProviderYaml = ProviderYaml.For(upstream.Address, "timeouts: { response_header: 300ms }"),
             Settings =
             [
-                ("MANAGEMENT_TOKEN", ManagementToken), ("ENCRYPTION_KEY", MasterKey), ("LOG_LEVEL", "debug"), ("LOG_FILE", log),
+                ("MANAGEMENT_TOKEN", ManagementToken), ("ENCRYPTION_KEY", MasterKey),
+                ("LOG_LEVEL", "trace"), ("LOG_FILE", log),
             ],
         };
 
@@ -77,8 +80,8 @@ public sealed class CanaryTests
                     from form in SecretHunt.FormsIn(artefact.Content, secret)
                     select $"{secret[..8]}… as {form} in {artefact.Name}";
         Assert.Empty(leaks);
-        Assert.Contains(artefacts, static artefact => artefact.Name.EndsWith(".db", StringComparison.Ordinal));
-        Assert.Contains(artefacts, static artefact => artefact.Name.EndsWith(".log", StringComparison.Ordinal) && artefact.Content.Length > 0);
+        Assert.Contains(artefacts, artefact => artefact.Name == folder.File("llm-proxy.db"));
+        Assert.Contains(artefacts, artefact => artefact.Name == log && artefact.Content.Length > 0);
     }
 
     [Fact]
@@ -86,13 +89,14 @@ public sealed class CanaryTests
     {
         using var folder = new TempFolder();
         await using var upstream = new RawUpstream();
+        var yaml = ProviderYaml.For(upstream.Address);
         await using var proxy = await ProxyProcess.StartAsync(
-            folder, new ProxySetup { ProviderYaml = ProviderYaml.For(upstream.Address), Settings = [("LOG_FILE", folder.File("own.log"))] });
+            folder, new ProxySetup { ProviderYaml = yaml, Settings = [("LOG_FILE", folder.File("own.log"))] });
         await proxy.Management.CreateTokenAsync();
 
         var readable = Directory.EnumerateFiles(folder.Path)
             .Where(static file => !file.EndsWith(".yaml", StringComparison.Ordinal))
-            .Where(static file => (File.GetUnixFileMode(file) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != UnixFileMode.None);
+            .Where(static file => File.GetUnixFileMode(file) != (UnixFileMode.UserRead | UnixFileMode.UserWrite));
 
         Assert.Empty(readable);
     }
@@ -138,7 +142,8 @@ public sealed class CanaryTests
             var silent = upstream.Does(static exchange => exchange.WaitUntilGoneAsync());
             var broken = upstream.AnswersAndCloses("garbage\r\n\r\n");
             var truncated = upstream.AnswersAndCloses("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort");
-            foreach (var secret in new[] { token.Secret, small.Secret, small.Secret, revoked.Secret, token.Secret + "x" })
+            string[] secrets = [token.Secret, small.Secret, small.Secret, revoked.Secret, token.Secret + "x"];
+            foreach (var secret in secrets)
             {
                 await SendAsync("GET", good.Path, secret);
                 await SendAsync("GET", $"{good.Path}?key={secret}", secret);
@@ -153,36 +158,36 @@ public sealed class CanaryTests
 
         private async Task MisuseManagementAsync(ManagementClient management, string project, IssuedToken token)
         {
-            using var stranger = new ManagementClient(proxy.Address, token.Secret);
-            string[] answers =
+            (string Method, string Path, string? Json)[] requests =
             [
-                (await stranger.SendAsync("GET", "/manage/projects")).Text,
-                (await management.SendAsync("GET", "/manage/projects")).Text,
-                (await management.SendAsync("GET", $"/manage/projects/{project}")).Text,
-                (await management.SendAsync("PATCH", $"/manage/projects/{project}", $$"""{"api_key":"{{ProviderKey}}"}""")).Text,
-                (await management.SendAsync("PATCH", $"/manage/projects/{project}", $$"""{"api_keyy":"{{ProviderKey}}"}""")).Text,
-                (await management.SendAsync("PATCH", $"/manage/projects/{project}", $$"""{"api_key":["{{ProviderKey}}"]}""")).Text,
-                (await management.SendAsync("PATCH", $"/manage/projects/{project}", $$"""{"api_key":"{{ProviderKey}}\r\nX: 1"}""")).Text,
-                (await management.SendAsync("POST", "/manage/projects", $$"""{"name":"project 1","api_key":"{{ProviderKey}}"}""")).Text,
-                (await management.SendAsync("POST", "/manage/projects", $$"""{"name":"x","api_key":"{{ProviderKey}}" """)).Text,
-                (await management.SendAsync("GET", "/manage/tokens")).Text,
-                (await management.SendAsync("GET", $"/manage/tokens/{token.Id}")).Text,
-                (await management.SendAsync("GET", $"/manage/tokens/{token.Secret}")).Text,
-                (await management.SendAsync("GET", $"/manage/tokens?projectId={token.Secret}")).Text,
-                (await management.SendAsync("GET", $"/manage/tokens?cursor={token.Secret}")).Text,
-                (await management.SendAsync("GET", $"/manage/nothing/{token.Secret}")).Text,
-                (await management.SendAsync("DELETE", $"/manage/tokens/{token.Secret}")).Text,
+                ("GET", "/manage/projects", null),
+                ("GET", $"/manage/projects/{project}", null),
+                ("PATCH", $"/manage/projects/{project}", $$"""{"api_key":"{{ProviderKey}}"}"""),
+                ("PATCH", $"/manage/projects/{project}", $$"""{"api_keyy":"{{ProviderKey}}"}"""),
+                ("PATCH", $"/manage/projects/{project}", $$"""{"api_key":["{{ProviderKey}}"]}"""),
+                ("PATCH", $"/manage/projects/{project}", $$"""{"api_key":"{{ProviderKey}}\r\nX: 1"}"""),
+                ("POST", "/manage/projects", $$"""{"name":"project 1","api_key":"{{ProviderKey}}"}"""),
+                ("POST", "/manage/projects", $$"""{"name":"x","api_key":"{{ProviderKey}}" """),
+                ("GET", "/manage/tokens", null),
+                ("GET", $"/manage/tokens/{token.Id}", null),
+                ("GET", $"/manage/tokens/{token.Secret}", null),
+                ("GET", $"/manage/tokens?projectId={token.Secret}", null),
+                ("GET", $"/manage/tokens?cursor={token.Secret}", null),
+                ("GET", $"/manage/nothing/{token.Secret}", null),
+                ("DELETE", $"/manage/tokens/{token.Secret}", null),
             ];
-            _answers.AppendJoin('\n', answers);
+            foreach (var (method, path, json) in requests)
+            {
+                _answers.AppendLine((await management.SendAsync(method, path, json)).Text);
+            }
+
+            using var stranger = new ManagementClient(proxy.Address, token.Secret);
+            _answers.AppendLine((await stranger.SendAsync("GET", "/manage/projects")).Text);
         }
 
         private async Task SendAsync(string method, string target, string secret)
         {
-            await using var client = await RawClient.ConnectAsync(proxy.Address);
-            await client.SendAsync(
-                $"{method} {target} HTTP/1.1\r\nHost: {proxy.Address.Authority}\r\n"
-                + $"Authorization: Bearer {secret}\r\nContent-Length: 0\r\n\r\n");
-            var answer = await client.ReadAnswerAsync();
+            var answer = await proxy.AskAsync(proxy.Head(method, target, secret, "Content-Length: 0"));
             _answers.Append(answer?.Head.Text).Append(answer?.Body.Text).Append('\n');
         }
     }

@@ -19,7 +19,7 @@ public sealed class AdmissionTests(ProxyBeforeRawUpstream rig) : IClassFixture<P
         var answers = new List<RawAnswer>();
         foreach (var secret in new[] { revoked.Secret, unknown, "llmp_garbage", "sk-something", new string('x', 500) })
         {
-            answers.Add((await rig.SendAsync(GetWith($"Authorization: Bearer {secret}")))!);
+            answers.Add(await rig.Proxy.GetAsync("/v1/x", secret));
         }
 
         Assert.All(answers, answer =>
@@ -45,8 +45,8 @@ public sealed class AdmissionTests(ProxyBeforeRawUpstream rig) : IClassFixture<P
 
         await ExpireEverythingAsync(folder.File("llm-proxy.db"));
         await using var proxy = await ProxyProcess.StartAsync(folder, setup);
-        var expired = await GetFromAsync(proxy, token.Secret);
-        var unknown = await GetFromAsync(proxy, "llmp_unknown");
+        var expired = await proxy.GetAsync("/v1/x", token.Secret);
+        var unknown = await proxy.GetAsync("/v1/x", "llmp_unknown");
 
         Assert.Equal(401, expired.Status);
         Assert.Equal(unknown.Body.Content, expired.Body.Content);
@@ -84,7 +84,8 @@ public sealed class AdmissionTests(ProxyBeforeRawUpstream rig) : IClassFixture<P
         var route = rig.Upstream.Answers(Ok);
 
         var answer = await rig.SendAsync(
-            $"GET {route.Path}?token={rig.Token.Secret}&api_key={rig.Token.Secret} HTTP/1.1\r\nHost: {rig.Authority}\r\n\r\n");
+            $"GET {route.Path}?token={rig.Token.Secret}&api_key={rig.Token.Secret} HTTP/1.1\r\n"
+            + $"Host: {rig.Authority}\r\n\r\n");
 
         Assert.Equal(401, answer?.Status);
         Assert.Empty(route.Requests);
@@ -98,7 +99,8 @@ public sealed class AdmissionTests(ProxyBeforeRawUpstream rig) : IClassFixture<P
         var route = rig.Upstream.Answers(Ok);
 
         var answer = await rig.SendAsync(
-            $"GET {route.Path} HTTP/1.1\r\nHost: {rig.Authority}\r\nAuthorization: {scheme} {rig.Token.Secret}\r\n\r\n");
+            $"GET {route.Path} HTTP/1.1\r\nHost: {rig.Authority}\r\n"
+            + $"Authorization: {scheme} {rig.Token.Secret}\r\n\r\n");
 
         Assert.Equal(200, answer?.Status);
     }
@@ -115,7 +117,7 @@ public sealed class AdmissionTests(ProxyBeforeRawUpstream rig) : IClassFixture<P
     [Fact]
     public async Task A_refusal_has_the_form_that_openais_clients_know()
     {
-        var answer = await rig.SendAsync(GetWith("X-None: 1"));
+        var answer = await rig.SendAsync($"GET /v1/x HTTP/1.1\r\nHost: {rig.Authority}\r\n\r\n");
 
         var error = JsonDocument.Parse(answer!.Body.Text).RootElement.GetProperty("error");
         Assert.Equal("invalid_token", error.GetProperty("code").GetString());
@@ -129,45 +131,39 @@ public sealed class AdmissionTests(ProxyBeforeRawUpstream rig) : IClassFixture<P
     {
         using var folder = new TempFolder();
         await using var upstream = new RawUpstream();
+        var yaml = ProviderYaml.For(upstream.Address);
         await using var proxy = await ProxyProcess.StartAsync(
-            folder,
-            new ProxySetup { ProviderYaml = ProviderYaml.For(upstream.Address), Settings = [("LOG_LEVEL", "debug")] });
+            folder, new ProxySetup { ProviderYaml = yaml, Settings = [("LOG_LEVEL", "debug")] });
         var token = await proxy.Management.CreateTokenAsync();
         await proxy.Management.RevokeAsync(token);
 
-        await GetFromAsync(proxy, token.Secret);
+        await proxy.GetAsync("/v1/x", token.Secret);
 
         await Eventually.HoldsAsync(
             () => proxy.Log.Contains("revoked", StringComparison.OrdinalIgnoreCase), "the log told the reason");
         Assert.DoesNotContain(token.Secret, proxy.Log, StringComparison.Ordinal);
     }
 
-    private string GetWith(string line) => $"GET /v1/x HTTP/1.1\r\nHost: {rig.Authority}\r\n{line}\r\n\r\n";
-
     private string Filled(string lines) => lines
         .Replace("{token}", rig.Token.Secret, StringComparison.Ordinal)
         .Replace("{management}", ProxyProcess.ManagementToken, StringComparison.Ordinal);
 
-    private static string HeaderNames(RawAnswer answer) => string.Join(',', answer.Head.Headers.Select(static header => header.Name));
+    private static string HeaderNames(RawAnswer answer) =>
+        string.Join(',', answer.Head.Headers.Select(static header => header.Name));
 
     /// <summary>The right prefix and length, but a token that was never issued.</summary>
-    private static string NeighbourOf(string secret) => secret[..10] + (secret[10] == 'A' ? 'B' : 'A') + secret[11..];
+    private static string NeighbourOf(string secret) =>
+        secret[..10] + (secret[10] == 'A' ? 'B' : 'A') + secret[11..];
 
-    private static async Task<RawAnswer> GetFromAsync(ProxyProcess proxy, string secret)
-    {
-        await using var client = await RawClient.ConnectAsync(proxy.Address);
-        await client.SendAsync($"GET /v1/x HTTP/1.1\r\nHost: {proxy.Address.Authority}\r\nAuthorization: Bearer {secret}\r\n\r\n");
-        return (await client.ReadAnswerAsync())!;
-    }
-
-    /// <summary>A token lives a minute at least, which is too long to wait for: its database is told that it is over.</summary>
+    /// <summary>
+    /// A token lives a minute at least, which is too long to wait for: its database is told that it is over.
+    /// </summary>
     private static async Task ExpireEverythingAsync(string database)
     {
         await using var connection = new SqliteConnection($"Data Source={database};Pooling=False");
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         await using var command = connection.CreateCommand();
-        command.CommandText =
-            "UPDATE tokens SET expires_at = CASE typeof(expires_at) WHEN 'integer' THEN 1 ELSE '2001-01-01T00:00:00.0000000Z' END";
+        command.CommandText = "UPDATE tokens SET expires_at = 1";
         Assert.Equal(1, await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken));
     }
 }

@@ -14,11 +14,11 @@ public sealed class RevocationTests(ProxyBeforeRawUpstream rig) : IClassFixture<
         var route = rig.Upstream.Answers(Ok);
         var token = await rig.Proxy.Management.CreateTokenAsync(rig.Token.ProjectId);
         await using var client = await rig.ConnectAsync();
-        await client.SendAsync(GetWith(token.Secret, route.Path));
+        await client.SendAsync(rig.Proxy.Head("GET", route.Path, token.Secret));
         var before = await client.ReadAnswerAsync();
 
         await rig.Proxy.Management.RevokeAsync(token);
-        await client.SendAsync(GetWith(token.Secret, route.Path));
+        await client.SendAsync(rig.Proxy.Head("GET", route.Path, token.Secret));
         var after = await client.ReadAnswerAsync();
 
         Assert.Equal(200, before?.Status);
@@ -39,9 +39,7 @@ public sealed class RevocationTests(ProxyBeforeRawUpstream rig) : IClassFixture<
         await first.Process.KillAsync();
         await using var second = await ProxyProcess.StartAsync(folder, setup);
 
-        await using var client = await RawClient.ConnectAsync(second.Address);
-        await client.SendAsync(GetWith(token.Secret, "/v1/x"));
-        Assert.Equal(401, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(401, (await second.GetAsync("/v1/x", token.Secret)).Status);
     }
 
     [Theory]
@@ -52,27 +50,31 @@ public sealed class RevocationTests(ProxyBeforeRawUpstream rig) : IClassFixture<
     {
         var route = rig.Upstream.Does(static async exchange =>
         {
-            await exchange.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ndata: 1\n\r\n");
+            await exchange.WriteAsync(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+            await exchange.WriteAsync("8\r\ndata: 1\n\r\n");
             await exchange.WaitUntilGoneAsync();
         });
         var project = await rig.Proxy.Management.CreateProjectAsync();
         var token = await rig.Proxy.Management.CreateTokenAsync(project);
         await using var client = await rig.ConnectAsync();
-        await client.SendAsync(GetWith(token.Secret, route.Path));
+        await client.SendAsync(rig.Proxy.Head("GET", route.Path, token.Secret));
         var (head, _) = await client.ReadHeadAsync();
 
+        var management = rig.Proxy.Management;
         await (how switch
         {
-            "revoke" => rig.Proxy.Management.RevokeAsync(token),
-            "revoke all of the project" => rig.Proxy.Management.SendAsync("POST", $"/manage/projects/{project}/tokens/revoke"),
-            _ => rig.Proxy.Management.SwitchProjectAsync(project, on: false),
+            "revoke" => management.RevokeAsync(token),
+            "revoke all of the project" => management.SendAsync("POST", $"/manage/projects/{project}/tokens/revoke"),
+            _ => management.SwitchProjectAsync(project, on: false),
         });
         var taken = Stopwatch.GetTimestamp();
         var body = await client.ReadBodyAsync(head!);
 
         Assert.InRange(Stopwatch.GetElapsedTime(taken), TimeSpan.Zero, TimeSpan.FromSeconds(1));
         Assert.False(body.IsComplete);
-        Assert.InRange(Stopwatch.GetElapsedTime(taken, await route.Request.Gone), TimeSpan.MinValue, TimeSpan.FromSeconds(1));
+        var gone = Stopwatch.GetElapsedTime(taken, await route.Request.Gone);
+        Assert.InRange(gone, TimeSpan.MinValue, TimeSpan.FromSeconds(1));
     }
 
     [Fact]
@@ -85,19 +87,13 @@ public sealed class RevocationTests(ProxyBeforeRawUpstream rig) : IClassFixture<
         await using var one = await ProxyProcess.StartAsync(folder, setup);
         await using var other = await ProxyProcess.StartAsync(folder, setup);
         var token = await one.Management.CreateTokenAsync();
-        await using var client = await RawClient.ConnectAsync(other.Address);
-        await client.SendAsync(GetWith(token.Secret, route.Path));
-        Assert.Equal(200, (await client.ReadAnswerAsync())?.Status);
+        Assert.Equal(200, (await other.GetAsync(route.Path, token.Secret)).Status);
 
         await one.Management.RevokeAsync(token);
         var revoked = Stopwatch.GetTimestamp();
         await Eventually.AnswersAsync(
-            async () =>
-            {
-                await client.SendAsync(GetWith(token.Secret, route.Path));
-                return (await client.ReadAnswerAsync())!.Status;
-            },
-            static status => status == 401,
+            () => other.GetAsync(route.Path, token.Secret),
+            static answer => answer.Status == 401,
             "the other proxy refused the token");
 
         Assert.InRange(Stopwatch.GetElapsedTime(revoked), TimeSpan.Zero, TimeSpan.FromSeconds(1.2));
@@ -111,13 +107,13 @@ public sealed class RevocationTests(ProxyBeforeRawUpstream rig) : IClassFixture<
         var token = await rig.Proxy.Management.CreateTokenAsync(project);
 
         await rig.Proxy.Management.SwitchProjectAsync(project, on: false);
-        var off = await rig.SendAsync(GetWith(token.Secret, route.Path));
+        var off = await rig.Proxy.GetAsync(route.Path, token.Secret);
         await rig.Proxy.Management.SwitchProjectAsync(project, on: true);
-        var on = await rig.SendAsync(GetWith(token.Secret, route.Path));
+        var on = await rig.Proxy.GetAsync(route.Path, token.Secret);
 
-        Assert.Equal(403, off?.Status);
-        Assert.Contains("project_inactive", off?.Body.Text, StringComparison.Ordinal);
-        Assert.Equal(200, on?.Status);
+        Assert.Equal(403, off.Status);
+        Assert.Contains("project_inactive", off.Body.Text, StringComparison.Ordinal);
+        Assert.Equal(200, on.Status);
     }
 
     [Fact]
@@ -126,17 +122,15 @@ public sealed class RevocationTests(ProxyBeforeRawUpstream rig) : IClassFixture<
         var route = rig.Upstream.Answers(Ok);
         var project = await rig.Proxy.Management.CreateProjectAsync("sk-the-old-key-0123456789");
         var token = await rig.Proxy.Management.CreateTokenAsync(project);
-        await rig.SendAsync(GetWith(token.Secret, route.Path));
+        await rig.Proxy.GetAsync(route.Path, token.Secret);
 
-        await rig.Proxy.Management.SendAsync("PATCH", $"/manage/projects/{project}", """{"api_key":"sk-the-new-key-0123456789"}""");
-        await rig.SendAsync(GetWith(token.Secret, route.Path));
+        await rig.Proxy.Management.SendAsync(
+            "PATCH", $"/manage/projects/{project}", """{"api_key":"sk-the-new-key-0123456789"}""");
+        await rig.Proxy.GetAsync(route.Path, token.Secret);
 
         Assert.Collection(
             route.Requests,
             static request => Assert.Equal("Bearer sk-the-old-key-0123456789", request.Head.Value("Authorization")),
             static request => Assert.Equal("Bearer sk-the-new-key-0123456789", request.Head.Value("Authorization")));
     }
-
-    private string GetWith(string secret, string path) =>
-        $"GET {path} HTTP/1.1\r\nHost: {rig.Authority}\r\nAuthorization: Bearer {secret}\r\n\r\n";
 }

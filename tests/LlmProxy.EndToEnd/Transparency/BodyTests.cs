@@ -11,6 +11,15 @@ public sealed class BodyTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyB
     private const int BodiesOnEach = 2_500;
     private const int InFlight = 8;
 
+    private static readonly string[] Keys =
+        ["model", "messages", "mod\\u0065l", "temperature", "", "ключ", "model", "\\/x", "\\ud83d\\ude00"];
+
+    private static readonly string[] Values =
+    [
+        "1e2", "0.10", "-0", "1E+400", "\"\\u0041\\n\\/\"", "null", "[ ]", "{\t}", "\"\u2028é\"",
+        "12345678901234567890",
+    ];
+
     [Fact]
     public async Task Ten_thousand_bodies_arrive_bit_identical_in_both_directions()
     {
@@ -52,11 +61,7 @@ public sealed class BodyTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyB
     public async Task A_compressed_answer_stays_compressed()
     {
         var zipped = await GzipAsync(Encoding.UTF8.GetBytes("""{"object":"list"}"""));
-        var route = rig.Upstream.Does(async exchange =>
-        {
-            await exchange.WriteAsync($"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {zipped.Length}\r\n\r\n");
-            await exchange.WriteAsync(zipped);
-        });
+        var route = rig.Upstream.Does(exchange => exchange.AnswerAsync(200, zipped, "Content-Encoding: gzip"));
 
         var answer = await rig.GetAsync(route.Path, "Accept-Encoding: gzip, br");
 
@@ -87,15 +92,12 @@ public sealed class BodyTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyB
         Assert.Equal(0, answer?.Head.ContentLength);
     }
 
-    private static async Task EchoAsync(UpstreamExchange exchange)
-    {
-        var body = await exchange.ReadBodyAsync();
-        await exchange.WriteAsync(
-            $"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {body.Content.Length}\r\n\r\n");
-        await exchange.WriteAsync(body.Content);
-    }
+    private static async Task EchoAsync(UpstreamExchange exchange) =>
+        await exchange.AnswerAsync(200, (await exchange.ReadBodyAsync()).Content);
 
-    /// <summary>Keeps several requests in flight on one connection and compares each answer with what was sent.</summary>
+    /// <summary>
+    /// Keeps several requests in flight on one connection and compares each answer with what was sent.
+    /// </summary>
     private async Task ExchangeAsync(string path, Dice dice)
     {
         await using var client = await rig.ConnectAsync();
@@ -113,7 +115,7 @@ public sealed class BodyTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyB
             {
                 var answer = await client.ReadAnswerAsync();
                 Assert.Equal(200, answer?.Status);
-                Assert.True(waiting.Dequeue().AsSpan().SequenceEqual(answer!.Body.Content), "A body came back changed.");
+                Assert.True(waiting.Dequeue().AsSpan().SequenceEqual(answer!.Body.Content));
             }
         }
     }
@@ -148,17 +150,17 @@ public sealed class BodyTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyB
         _ => Encoding.UTF8.GetBytes(OddJson(dice)),
     };
 
-    /// <summary>JSON as nobody formats it: white space of every kind, needless escapes, repeated and unordered keys.</summary>
+    /// <summary>
+    /// JSON as nobody formats it: white space of every kind, needless escapes, repeated and unordered keys.
+    /// </summary>
     private static string OddJson(Dice dice)
     {
-        string[] keys = ["model", "messages", "mod\\u0065l", "temperature", "", "ключ", "model", "\\/x", "\\ud83d\\ude00"];
-        string[] values = ["1e2", "0.10", "-0", "1E+400", "\"\\u0041\\n\\/\"", "null", "[ ]", "{\t}", "\"\u2028é\"", "12345678901234567890"];
         var json = new StringBuilder("{");
         var members = dice.Below(30);
         for (var i = 0; i < members; i++)
         {
-            json.Append(Space(dice)).Append('"').Append(dice.Pick(keys)).Append('"').Append(Space(dice)).Append(':')
-                .Append(Space(dice)).Append(dice.Pick(values)).Append(Space(dice)).Append(i == members - 1 ? "" : ",");
+            json.Append(Space(dice)).Append('"').Append(dice.Pick(Keys)).Append('"').Append(Space(dice)).Append(':')
+                .Append(Space(dice)).Append(dice.Pick(Values)).Append(Space(dice)).Append(i == members - 1 ? "" : ",");
         }
 
         return json.Append('}').Append(Space(dice)).ToString();

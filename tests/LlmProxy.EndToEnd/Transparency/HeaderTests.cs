@@ -75,7 +75,8 @@ public sealed class HeaderTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
     [Fact]
     public async Task What_the_connection_header_lists_ends_at_the_proxy_in_both_directions()
     {
-        var route = rig.Upstream.Answers(Ok + "Connection: X-Down, keep-alive\r\nX-Down: 1\r\nKeep-Alive: timeout=9\r\n\r\nok");
+        var route = rig.Upstream.Answers(
+            Ok + "Connection: X-Down, keep-alive\r\nX-Down: 1\r\nKeep-Alive: timeout=9\r\n\r\nok");
 
         var answer = await rig.GetAsync(route.Path, "Connection: X-Up, keep-alive", "X-Up: 1", "Keep-Alive: timeout=9");
 
@@ -141,9 +142,8 @@ public sealed class HeaderTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
 
         Assert.NotEmpty(answer.Head.Value("X-LLM-Proxy-Request-ID")!);
         Assert.Equal("req_1", answer.Head.Value("X-Request-ID"));
-        Assert.Contains(answer.Head.Values("Server-Timing"), static value => value.Contains("model;dur=5", StringComparison.Ordinal));
-        Assert.Contains(
-            answer.Head.Values("Server-Timing"), static value => value.Contains("llm-proxy", StringComparison.Ordinal));
+        var timing = string.Join(',', answer.Head.Values("Server-Timing"));
+        Assert.Matches(@"^model;dur=5, ?llm-proxy;dur=[0-9.]+$", timing);
     }
 
     [Fact]
@@ -200,9 +200,12 @@ public sealed class HeaderTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
 
     private static string[] AnyHeaders(Dice dice) =>
     [
-        .. Enumerable.Range(0, dice.Below(12)).Select(_ =>
-            $"X-{dice.Text(1 + dice.Below(2), "abcDE")}{dice.Text(dice.Below(3), "!#$%&'*+.^_`|~09")}: {AnyValue(dice)}"),
+        .. Enumerable.Range(0, dice.Below(12)).Select(_ => $"X-{AnyName(dice)}: {AnyValue(dice)}"),
     ];
+
+    /// <summary>Short, so that names repeat.</summary>
+    private static string AnyName(Dice dice) =>
+        dice.Text(1 + dice.Below(2), "abcDE") + dice.Text(dice.Below(3), "!#$%&'*+.^_`|~09");
 
     private static string AnyValue(Dice dice)
     {

@@ -78,20 +78,18 @@ public sealed class StreamTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
     }
 
     [Fact]
-    public async Task An_answer_may_come_before_the_upload_has_ended()
+    public async Task An_answer_that_comes_before_the_upload_has_ended_is_the_answer()
     {
-        var route = rig.Upstream.Does(async exchange =>
+        var route = rig.Upstream.Does(static async exchange =>
         {
-            await exchange.WriteAsync("HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge");
-            await exchange.WaitUntilGoneAsync();
+            await exchange.WriteAsync("HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge");
+            await exchange.ReadBodyAsync();
         });
-        await using var client = await rig.ConnectAsync();
 
-        await client.SendAsync(rig.Head("POST", route.Path, "Content-Length: 100") + "only the beginning");
-        var answer = await client.ReadAnswerAsync();
+        var answer = await rig.PostAsync(route.Path, new string('x', 1_000_000));
 
-        Assert.Equal(413, answer?.Status);
-        Assert.Equal("large", answer?.Body.Text);
+        Assert.Equal(413, answer.Status);
+        Assert.Equal("large", answer.Body.Text);
     }
 
     [Fact]
@@ -144,7 +142,6 @@ public sealed class StreamTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
     [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")]
     [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n")]
     [InlineData("Transfer-Encoding: chunked\r\n\r\nff\r\nhello")]
-    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nxyz\r\n")]
     [InlineData("Content-Length: 50\r\n\r\nhello")]
     public async Task An_answer_that_breaks_off_never_looks_complete_to_the_client(string answer)
     {

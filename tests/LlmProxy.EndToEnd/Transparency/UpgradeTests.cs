@@ -18,8 +18,8 @@ public sealed class UpgradeTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
 
         foreach (var text in new[] { "hello", "", new string('x', 200_000) })
         {
-            await socket.SendAsync(
-                Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, endOfMessage: true, TestContext.Current.CancellationToken);
+            var message = Encoding.UTF8.GetBytes(text);
+            await socket.SendAsync(message, WebSocketMessageType.Text, endOfMessage: true, CancellationToken.None);
             Assert.Equal(text, await ReceiveAsync(socket));
         }
 
@@ -100,7 +100,8 @@ public sealed class UpgradeTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
 
         await rig.Proxy.Management.RevokeAsync(token);
 
-        await Assert.ThrowsAsync<WebSocketException>(() => ReceiveAsync(socket).WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken));
+        var ending = ReceiveAsync(socket).WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        await Assert.ThrowsAsync<WebSocketException>(() => ending);
         Assert.True(await route.Request.Gone > 0);
     }
 
@@ -108,8 +109,8 @@ public sealed class UpgradeTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
     {
         var socket = new ClientWebSocket();
         socket.Options.SetRequestHeader("Authorization", $"Bearer {secret ?? rig.Token.Secret}");
-        var address = new UriBuilder(rig.Proxy.Address) { Scheme = "ws", Path = Realtime, Query = "model=gpt-realtime" };
-        await socket.ConnectAsync(address.Uri, TestContext.Current.CancellationToken);
+        var address = new Uri($"ws://{rig.Authority}{Realtime}?model=gpt-realtime");
+        await socket.ConnectAsync(address, TestContext.Current.CancellationToken);
         return socket;
     }
 
@@ -136,7 +137,8 @@ public sealed class UpgradeTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
         var accept = Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key)));
 #pragma warning restore CA5350
         await exchange.WriteAsync(
-            $"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            + $"Sec-WebSocket-Accept: {accept}\r\n\r\n");
     }
 
     private static async Task EchoAsync(UpstreamExchange exchange)
@@ -154,7 +156,8 @@ public sealed class UpgradeTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
                 return;
             }
 
-            await socket.SendAsync(buffer.AsMemory(0, part.Count), part.MessageType, part.EndOfMessage, CancellationToken.None);
+            var echo = buffer.AsMemory(0, part.Count);
+            await socket.SendAsync(echo, part.MessageType, part.EndOfMessage, CancellationToken.None);
         }
     }
 }

@@ -42,6 +42,8 @@ internal static partial class Server
             // First, so that it is disposed last and the log's last lines are written.
             _ = app.Services.GetRequiredService<LogWriter>();
             await app.Services.GetRequiredService<Database>().OpenAsync(stop);
+            await app.Services.GetRequiredService<TokenHasherSource>().OpenAsync();
+            await app.Services.GetRequiredService<ProjectDirectory>().ResealAsync();
             await app.StartAsync(stop);
         }
         catch (IOException failure) when (failure is not FileNotFoundException)
@@ -63,11 +65,12 @@ internal static partial class Server
     /// <summary>Every setting of the server, in the order of the documentation.</summary>
     public static ServerOptions ReadSettings(SettingsReader settings)
     {
+        var storage = StorageOptions.Read(settings);
         var options = new ServerOptions(
             FrontOptions.Read(settings),
             ManagementOptions.Read(settings),
-            StorageOptions.Read(settings),
-            SecretsOptions.Read(settings),
+            storage,
+            SecretsOptions.Read(settings, storage.Path),
             ProviderOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);
@@ -105,8 +108,6 @@ internal static partial class Server
         app.MapApiDescription();    // /openapi.json
         app.MapApiPage();           // /docs
         var manage = app.MapManagement();
-        manage.MapProjects();       // /manage/projects
-        manage.MapTokens();         // /manage/tokens
         return app;
     }
 

@@ -95,13 +95,13 @@ internal sealed class ProxyPipeline(
             return Refusal.Overloaded;
         }
 
-        refusal = await tokens.ReserveAsync(grant, http.RequestAborted);
-        if (refusal is not null)
+        var reservation = await grant.Allowance.ReserveAsync(http.RequestAborted);
+        if (reservation.Refusal is not null)
         {
-            return refusal;
+            return reservation.Refusal;
         }
 
-        exchange.IsReserved = true;
+        exchange.Reservation = reservation;
 
         // 6. Ask the provider, with the project's key in place of the caller's token, and bring back its answer.
         return await new Forwarding(exchange, destination, grant, clock).RunAsync(clients.For(destination.Provider));
@@ -128,10 +128,10 @@ internal sealed class ProxyPipeline(
 
     private void Settle(Exchange exchange)
     {
-        if (exchange is { IsReserved: true, SentUpstream: 0, Grant: { } grant })
+        // Reserved, and nothing left for the provider: the request goes back to whoever asks next.
+        if (exchange is { Reservation: { } reservation, SentUpstream: 0, Grant: { } grant })
         {
-            tokens.Release(grant);
-            exchange.IsReserved = false;
+            grant.Allowance.Release(reservation);
         }
 
         exchange.Status = exchange.Http.Response.StatusCode;

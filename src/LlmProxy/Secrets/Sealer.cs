@@ -1,0 +1,78 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace LlmProxy.Secrets;
+
+/// <summary>
+/// Seals secrets for the database: AES-256-GCM (NIST SP 800-38D) with a fresh 96-bit nonce. The purpose is bound in as
+/// associated data, so a sealed value that is moved to another row does not open there.
+/// </summary>
+/// <remarks>Envelope: 1 byte version, 4 bytes key id, 12 bytes nonce, 16 bytes tag, then the cipher text.</remarks>
+internal sealed class Sealer(MasterKey masterKey)
+{
+    private const byte Version = 1;
+    private const int IdBytes = 4;
+    private const int NonceBytes = 12;
+    private const int TagBytes = 16;
+    private const int HeadBytes = 1 + IdBytes + NonceBytes + TagBytes;
+
+    private readonly SealingKey _present = new(masterKey.Present);
+    private readonly SealingKey? _previous = masterKey.Previous is { } key ? new SealingKey(key) : null;
+
+    public byte[] Seal(ReadOnlySpan<byte> secret, string purpose)
+    {
+        var envelope = new byte[HeadBytes + secret.Length];
+        envelope[0] = Version;
+        _present.Id.CopyTo(envelope.AsSpan(1));
+        var nonce = envelope.AsSpan(1 + IdBytes, NonceBytes);
+        RandomNumberGenerator.Fill(nonce);
+        using var aes = new AesGcm(_present.Key, TagBytes);
+        aes.Encrypt(nonce, secret, envelope.AsSpan(HeadBytes), envelope.AsSpan(HeadBytes - TagBytes, TagBytes),
+            Encoding.UTF8.GetBytes(purpose));
+        return envelope;
+    }
+
+    /// <summary>Null when the envelope was not sealed by a key we have, for this purpose, or was changed since.</summary>
+    public byte[]? Open(ReadOnlySpan<byte> envelope, string purpose)
+    {
+        if (envelope.Length < HeadBytes || envelope[0] != Version || KeyFor(envelope) is not { } key)
+        {
+            return null;
+        }
+
+        var secret = new byte[envelope.Length - HeadBytes];
+        using var aes = new AesGcm(key.Key, TagBytes);
+        try
+        {
+            aes.Decrypt(envelope.Slice(1 + IdBytes, NonceBytes), envelope[HeadBytes..],
+                envelope.Slice(HeadBytes - TagBytes, TagBytes), secret, Encoding.UTF8.GetBytes(purpose));
+            return secret;
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Whether the envelope was sealed by another key than the present one.</summary>
+    public bool NeedsReseal(ReadOnlySpan<byte> envelope) =>
+        envelope.Length < HeadBytes || !envelope.Slice(1, IdBytes).SequenceEqual(_present.Id);
+
+    private SealingKey? KeyFor(ReadOnlySpan<byte> envelope)
+    {
+        var id = envelope.Slice(1, IdBytes);
+        return id.SequenceEqual(_present.Id) ? _present
+            : _previous is not null && id.SequenceEqual(_previous.Id) ? _previous
+            : null;
+    }
+
+    private sealed class SealingKey(byte[] masterKey)
+    {
+        public byte[] Key { get; } = Derive(masterKey, SecretsOptions.KeyBytes, "llm-proxy sealing key");
+
+        public byte[] Id { get; } = Derive(masterKey, IdBytes, "llm-proxy sealing key id");
+
+        private static byte[] Derive(byte[] masterKey, int length, string use) =>
+            HKDF.DeriveKey(HashAlgorithmName.SHA256, masterKey, length, info: Encoding.UTF8.GetBytes(use));
+    }
+}

@@ -1,0 +1,41 @@
+-- Times are Unix milliseconds in UTC; ids are UUIDv7 in their text form, so they sort by age.
+
+CREATE TABLE projects (
+    id             TEXT    NOT NULL PRIMARY KEY,
+    name           TEXT    NOT NULL UNIQUE,
+    sealed_key     BLOB    NOT NULL,
+    key_last_four  TEXT    NOT NULL,
+    is_active      INTEGER NOT NULL,
+    deactivated_at INTEGER NULL,
+    created_at     INTEGER NOT NULL,
+    updated_at     INTEGER NOT NULL
+);
+
+CREATE TABLE tokens (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    hash          BLOB    NOT NULL UNIQUE,
+    project_id    TEXT    NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    is_active     INTEGER NOT NULL,
+    expires_at    INTEGER NOT NULL,
+    max_requests  INTEGER NULL,
+    request_count INTEGER NOT NULL DEFAULT 0,
+    last_used_at  INTEGER NULL,
+    revoked_at    INTEGER NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL
+);
+
+CREATE INDEX tokens_of_project ON tokens (project_id, id);
+
+-- What management changed, for the other instances on this database. Kept short by the writer.
+CREATE TABLE changes (
+    number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    kind   TEXT    NOT NULL,
+    id     TEXT    NOT NULL
+);
+
+-- Keys that the program makes for itself, sealed by the master key.
+CREATE TABLE sealed_secrets (
+    name   TEXT NOT NULL PRIMARY KEY,
+    sealed BLOB NOT NULL
+);

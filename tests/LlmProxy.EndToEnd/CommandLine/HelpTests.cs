@@ -37,7 +37,7 @@ public sealed class HelpTests : IDisposable
         var version = await RunAsync("--version");
 
         Assert.Equal(0, version.ExitCode);
-        Assert.Matches(@"^\S*\d+\.\d+\.\d+", version.Output);
+        Assert.Matches(@"^llm-proxy \d+\.\d+\.\d+", version.Output);
     }
 
     [Fact]

@@ -276,7 +276,9 @@ public sealed class SettingTests : IAsyncLifetime
             _folder.Path, [("MANAGEMENT_TOKEN", ProxyProcess.ManagementToken), ("OPENAI_API_URL", "")],
             "--addr", "127.0.0.1:0", "--db", database, "-c", yaml, "--log-level", "debug", "--log-file", log);
 
-        await Eventually.HoldsAsync(() => File.Exists(log) && new FileInfo(log).Length > 0, "the log file was written");
+        await process.ListeningAsync(() => File.Exists(log)
+            ? File.ReadAllTextAsync(log, TestContext.Current.CancellationToken)
+            : Task.FromResult(string.Empty));
         await process.TerminateAsync();
         var ended = await process.EndAsync();
 

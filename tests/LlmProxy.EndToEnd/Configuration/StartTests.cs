@@ -82,7 +82,6 @@ public sealed class StartTests : IDisposable
     [Theory]
     [InlineData("apis:\n  openai:\n    base_url: http://127.0.0.1:9\n    allowed_endpoint: [/v1/*]\n", 4)]
     [InlineData("default_api: openai\napis: [\n", 3)]
-    [InlineData("default_api: openai\n\tapis:\n", 2)]
     [InlineData("apis:\n  openai:\n    base_url: http://127.0.0.1:9\n    timeouts: { request: soon }\n", 4)]
     public async Task A_wrong_provider_file_stops_the_start_with_file_line_and_column(string yaml, int line)
     {

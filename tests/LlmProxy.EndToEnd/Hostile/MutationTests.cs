@@ -13,7 +13,8 @@ public sealed partial class MutationTests(ProxyBeforeRawUpstream rig) : IClassFi
     private static readonly string[] Splinters =
     [
         "\r\n", "\n", "\r", "\0", " ", ":", "\t", "\u00ff", "\u0080", "%00", "%2e%2e/", "//", "\\", "HTTP/1.0",
-        "HTTP/1.1", "Transfer-Encoding: chunked\r\n", "Host: evil.test\r\n", "Content-Length: 3\r\n", "Expect: 100-continue\r\n",
+        "HTTP/1.1", "Transfer-Encoding: chunked\r\n", "Host: evil.test\r\n", "Content-Length: 3\r\n",
+        "Expect: 100-continue\r\n",
         "Connection: close, Authorization\r\n", "Upgrade: websocket\r\nConnection: Upgrade\r\n", "0\r\n\r\n",
         "ffffffff\r\n",
     ];

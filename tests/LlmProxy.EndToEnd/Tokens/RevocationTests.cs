@@ -45,7 +45,7 @@ public sealed class RevocationTests(ProxyBeforeRawUpstream rig) : IClassFixture<
     [Theory]
     [InlineData("revoke")]
     [InlineData("revoke all of the project")]
-    [InlineData("switch the project off")]
+    [InlineData("delete the project")]
     public async Task A_running_stream_ends_within_a_second(string how)
     {
         var route = rig.Upstream.Does(static async exchange =>
@@ -66,7 +66,7 @@ public sealed class RevocationTests(ProxyBeforeRawUpstream rig) : IClassFixture<
         {
             "revoke" => management.RevokeAsync(token),
             "revoke all of the project" => management.SendAsync("POST", $"/manage/projects/{project}/tokens/revoke"),
-            _ => management.SwitchProjectAsync(project, on: false),
+            _ => management.SendAsync("DELETE", $"/manage/projects/{project}"),
         });
         var taken = Stopwatch.GetTimestamp();
         var body = await client.ReadBodyAsync(head!);

@@ -57,6 +57,8 @@ internal static partial class Server
             throw;
         }
 
+        var readiness = app.Services.GetRequiredService<Readiness>();
+        app.Lifetime.ApplicationStopping.Register(() => readiness.IsDraining = true);
         var address = AddressOf(app);
         LogListening(app.Logger, address);
         return new RunningProgram(address, app.WaitForShutdownAsync(stop), app);

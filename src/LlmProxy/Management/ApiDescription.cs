@@ -50,7 +50,6 @@ internal static class ApiDescription
     public static void MapApiDescription(this IEndpointRouteBuilder app)
     {
         app.MapOpenApi(Path).ExcludeFromDescription();
-        app.MapApiPage();
     }
 
     private static void Introduce(OpenApiDocument document)

@@ -1,4 +1,4 @@
-using System.Data.Common;
+using LlmProxy.Storage;
 
 namespace LlmProxy.Management;
 
@@ -14,7 +14,7 @@ internal sealed class ManagementFailures(ILogger<ManagementFailures> logger) : I
         {
             return await next(context);
         }
-        catch (DbException failure)
+        catch (StoreUnavailable failure)
         {
             logger.StoreFailed(failure);
             context.HttpContext.Response.Headers.RetryAfter = "1";

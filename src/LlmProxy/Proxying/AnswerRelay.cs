@@ -84,13 +84,15 @@ internal static class AnswerRelay
         try
         {
             await using var upstream = await answer.Content.ReadAsStreamAsync(cutoff.Token);
+            Arm(cutoff, timeouts.StreamIdle, isStream);
             var unflushed = 0L;
             while (true)
             {
                 var reading = upstream.ReadAsync(piece, cutoff.Token);
                 if (!reading.IsCompleted)
                 {
-                    if (unflushed > 0)
+                    // The head alone is worth a flush too: a client's time to first byte starts with it.
+                    if (unflushed > 0 || !exchange.Http.Response.HasStarted)
                     {
                         await FlushAsync(client, cutoff);
                         unflushed = 0;
@@ -111,6 +113,7 @@ internal static class AnswerRelay
                 if (unflushed >= PieceBytes)
                 {
                     await FlushAsync(client, cutoff);
+                    Arm(cutoff, timeouts.StreamIdle, isStream);
                     unflushed = 0;
                 }
             }

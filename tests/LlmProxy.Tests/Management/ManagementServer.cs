@@ -68,6 +68,7 @@ internal sealed class ManagementServer : IAsyncDisposable
         var app = builder.Build();
         app.MapHealth();
         app.MapApiDescription();
+        app.MapApiPage();
         var manage = app.MapManagement();
         map?.Invoke(manage);
 

@@ -1,0 +1,176 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using LlmProxy.Secrets;
+
+namespace LlmProxy.Tokens;
+
+/// <summary>A new token.</summary>
+internal sealed record IssueToken
+{
+    /// <summary>The project that the token is for.</summary>
+    /// <example>0199c0de-7a1b-7c3d-8e4f-5a6b7c8d9e0f</example>
+    public required Guid ProjectId { get; init; }
+
+    /// <summary>How long the token lives, from now.</summary>
+    /// <example>60</example>
+    [Range(1, TokenFields.MinutesMax)]
+    public required long DurationMinutes { get; init; }
+
+    /// <summary>How many requests the token is good for; null or 0: any number.</summary>
+    /// <example>1000</example>
+    [Range(0, TokenFields.RequestsMax)]
+    public long? MaxRequests { get; init; }
+}
+
+/// <summary>What to change in a token; members that are absent stay as they are.</summary>
+internal sealed record ChangeToken
+{
+    /// <summary>False revokes the token and ends what runs with it; true takes that back.</summary>
+    /// <example>true</example>
+    public bool IsActive { get; init; }
+
+    /// <summary>How many requests the token is good for, those it has made included; null or 0: any number.</summary>
+    /// <example>1000</example>
+    [Range(0, TokenFields.RequestsMax)]
+    public long? MaxRequests { get; init; }
+
+    /// <summary>When the token expires: RFC 3339, in the future and at most 365 days away. Not beside `duration_minutes`.</summary>
+    /// <example>2026-12-31T23:59:59Z</example>
+    public string ExpiresAt { get; init; } = string.Empty;
+
+    /// <summary>How long the token still lives, from now. Not beside `expires_at`.</summary>
+    /// <example>60</example>
+    [Range(1, TokenFields.MinutesMax)]
+    public long DurationMinutes { get; init; }
+}
+
+/// <summary>A token, without its secret.</summary>
+internal sealed record TokenAnswer
+{
+    /// <summary>The id of the token, a UUIDv7.</summary>
+    /// <example>0199c0de-9b2c-7d4e-9f50-6b7c8d9e0f1a</example>
+    public required Guid Id { get; init; }
+
+    /// <summary>The project that the token is for.</summary>
+    /// <example>0199c0de-7a1b-7c3d-8e4f-5a6b7c8d9e0f</example>
+    public required Guid ProjectId { get; init; }
+
+    /// <summary>Not revoked. A token that has expired may still say true; see `expires_at`.</summary>
+    public required bool IsActive { get; init; }
+
+    /// <summary>From this instant on the token is refused.</summary>
+    /// <example>2026-01-31T13:00:00Z</example>
+    public required DateTime ExpiresAt { get; init; }
+
+    /// <summary>How many requests the token is good for; null: any number.</summary>
+    /// <example>1000</example>
+    public required long? MaxRequests { get; init; }
+
+    /// <summary>How many requests the token has made.</summary>
+    /// <example>17</example>
+    public required long RequestCount { get; init; }
+
+    /// <summary>When the token was issued.</summary>
+    /// <example>2026-01-31T12:00:00Z</example>
+    public required DateTime CreatedAt { get; init; }
+
+    /// <summary>When the token was last used; null if never.</summary>
+    public required DateTime? LastUsedAt { get; init; }
+
+    /// <summary>When the token was revoked; null while it is not.</summary>
+    public required DateTime? RevokedAt { get; init; }
+
+    public static TokenAnswer Of(TokenRow row) => new()
+    {
+        Id = row.Id,
+        ProjectId = row.ProjectId,
+        IsActive = row.IsActive,
+        ExpiresAt = row.ExpiresAt.UtcDateTime,
+        MaxRequests = row.MaxRequests,
+        RequestCount = row.RequestCount,
+        CreatedAt = row.CreatedAt.UtcDateTime,
+        LastUsedAt = row.LastUsedAt?.UtcDateTime,
+        RevokedAt = row.RevokedAt?.UtcDateTime,
+    };
+}
+
+/// <summary>A token that was just issued. The secret is shown this once.</summary>
+/// <remarks>Not a record, because records print their members and one of these is a secret.</remarks>
+internal sealed class IssuedToken
+{
+    /// <summary>The id of the token, a UUIDv7.</summary>
+    /// <example>0199c0de-9b2c-7d4e-9f50-6b7c8d9e0f1a</example>
+    public required Guid Id { get; init; }
+
+    /// <summary>The secret, which clients send as their API key. It cannot be shown again.</summary>
+    /// <example>llmp_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg000000</example>
+    public required string Token { get; init; }
+
+    /// <summary>The project that the token is for.</summary>
+    /// <example>0199c0de-7a1b-7c3d-8e4f-5a6b7c8d9e0f</example>
+    public required Guid ProjectId { get; init; }
+
+    /// <summary>From this instant on the token is refused.</summary>
+    /// <example>2026-01-31T13:00:00Z</example>
+    public required DateTime ExpiresAt { get; init; }
+
+    /// <summary>How many requests the token is good for; null: any number.</summary>
+    /// <example>1000</example>
+    public required long? MaxRequests { get; init; }
+
+    public static IssuedToken Of(TokenRow row, Secret secret) => new()
+    {
+        Id = row.Id,
+        Token = secret.Reveal(),
+        ProjectId = row.ProjectId,
+        ExpiresAt = row.ExpiresAt.UtcDateTime,
+        MaxRequests = row.MaxRequests,
+    };
+}
+
+/// <summary>A page of tokens.</summary>
+internal sealed record TokenPage
+{
+    /// <summary>The tokens of this page.</summary>
+    public required IReadOnlyList<TokenAnswer> Data { get; init; }
+
+    /// <summary>Pass it as `cursor` for the next page; null on the last one.</summary>
+    public required string? NextCursor { get; init; }
+}
+
+/// <summary>What came of revoking all tokens of a project.</summary>
+internal sealed record RevokedAnswer
+{
+    /// <summary>How many were revoked now.</summary>
+    /// <example>3</example>
+    public required int RevokedCount { get; init; }
+
+    /// <summary>How many had been revoked before.</summary>
+    /// <example>1</example>
+    public required int AlreadyRevokedCount { get; init; }
+
+    /// <summary>How many tokens the project has.</summary>
+    /// <example>4</example>
+    public required int TotalTokens { get; init; }
+
+    public static RevokedAnswer Of(RevokedTokens revoked) => new()
+    {
+        RevokedCount = revoked.Revoked,
+        AlreadyRevokedCount = revoked.AlreadyRevoked,
+        TotalTokens = revoked.Total,
+    };
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    NumberHandling = JsonNumberHandling.Strict,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    AllowDuplicateProperties = false,
+    RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(IssueToken))]
+[JsonSerializable(typeof(ChangeToken))]
+[JsonSerializable(typeof(TokenAnswer))]
+[JsonSerializable(typeof(IssuedToken))]
+[JsonSerializable(typeof(TokenPage))]
+[JsonSerializable(typeof(RevokedAnswer))]
+internal sealed partial class TokensJson : JsonSerializerContext;

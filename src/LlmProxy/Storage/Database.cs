@@ -35,6 +35,7 @@ internal sealed class Database(StorageOptions options, TimeProvider clock, ILogg
     private readonly ConcurrentBag<SqliteConnection> _readers = [];
     private readonly SemaphoreSlim _readerPlaces = new(ReadersMax);
     private GroupCommit? _writer;
+    private volatile bool _isClosed;
 
     /// <summary>Makes or opens the file, brings it to the present schema, and starts the writer.</summary>
     public Task OpenAsync(CancellationToken stop) => Task.Run(Open, stop);
@@ -50,9 +51,9 @@ internal sealed class Database(StorageOptions options, TimeProvider clock, ILogg
     /// <summary>Runs a query on the thread pool, on a connection of its own.</summary>
     public async Task<T> ReadAsync<T>(Func<DbConnection, T> query, CancellationToken aborted)
     {
-        if (!await _readerPlaces.WaitAsync(ReadPatience, aborted))
+        if (_isClosed || !await _readerPlaces.WaitAsync(ReadPatience, aborted))
         {
-            throw new StoreUnavailable("Too many queries are waiting for the database.");
+            throw new StoreUnavailable("Too many queries are waiting for the database, or it is closed.");
         }
 
         try
@@ -74,6 +75,7 @@ internal sealed class Database(StorageOptions options, TimeProvider clock, ILogg
     /// <summary>Writes what is waiting and closes. Nobody may ask anything any more.</summary>
     public async ValueTask DisposeAsync()
     {
+        _isClosed = true;
         while (_readers.TryTake(out var reader))
         {
             await reader.DisposeAsync();
@@ -84,8 +86,6 @@ internal sealed class Database(StorageOptions options, TimeProvider clock, ILogg
         {
             await _writer.DisposeAsync();
         }
-
-        _readerPlaces.Dispose();
     }
 
     private void Open()

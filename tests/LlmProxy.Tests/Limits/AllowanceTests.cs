@@ -302,7 +302,7 @@ public sealed class AllowanceTests : IDisposable
     }
 
     [Fact]
-    public async Task Writes_down_what_an_unlimited_token_spent_within_half_a_second()
+    public async Task Writes_down_by_itself_what_an_unlimited_token_spent()
     {
         await using var here = await Instance.StartAsync(_folder);
         await using var there = await Instance.StartAsync(_folder);
@@ -310,13 +310,11 @@ public sealed class AllowanceTests : IDisposable
         Assert.True(await here.TrySpendAsync(token));
         await here.Leases.StartAsync(Aborted);
 
-        here.Clock.Advance(TimeSpan.FromMilliseconds(500));
-
         var deadline = TimeProvider.System.GetTimestamp();
         while ((await there.RowOfAsync(token)).RequestCount != 1)
         {
             Assert.True(TimeProvider.System.GetElapsedTime(deadline) < TimeSpan.FromSeconds(20), "It was not written.");
-            await Task.Yield();
+            here.Clock.Advance(TimeSpan.FromMilliseconds(500));
         }
     }
 }

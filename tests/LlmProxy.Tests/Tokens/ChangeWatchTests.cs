@@ -32,19 +32,22 @@ public sealed class ChangeWatchTests : IDisposable
     }
 
     [Fact]
-    public async Task Looks_by_itself_twice_a_second()
+    public async Task Looks_by_itself()
     {
         await using var there = await Instance.StartAsync(_folder);
         await using var here = await Instance.StartAsync(_folder);
         var token = await there.GivenATokenAsync();
         var running = await here.GrantOfAsync(token);
-        var ended = new TaskCompletionSource();
-        await using var registration = running.Revoked.Register(ended.SetResult);
 
         await there.Issuer.RevokeAsync(token.Id);
-        here.Clock.Advance(TimeSpan.FromMilliseconds(500));
 
-        await ended.Task.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System, Aborted);
+        var deadline = TimeProvider.System.GetTimestamp();
+        while (!running.Revoked.IsCancellationRequested)
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(deadline) < TimeSpan.FromSeconds(20), "It runs on.");
+            here.Clock.Advance(TimeSpan.FromMilliseconds(500));
+            await Task.Yield();
+        }
     }
 
     [Fact]

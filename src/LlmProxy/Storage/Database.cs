@@ -72,10 +72,20 @@ internal sealed class Database(StorageOptions options, TimeProvider clock, ILogg
     public Task<T> WriteAsync<T>(Func<DbConnection, DbTransaction, T> work) =>
         _writer?.WriteAsync(work) ?? throw new InvalidOperationException("The database is opened at start.");
 
-    /// <summary>Writes what is waiting and closes. Nobody may ask anything any more.</summary>
+    /// <summary>Lets running queries end, writes what is waiting, and closes. From then on everybody is turned away.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_isClosed)
+        {
+            return;
+        }
+
         _isClosed = true;
+        for (var place = 0; place < ReadersMax; place++)
+        {
+            await _readerPlaces.WaitAsync(ReadPatience);
+        }
+
         while (_readers.TryTake(out var reader))
         {
             await reader.DisposeAsync();

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -15,6 +16,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Json;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
@@ -31,9 +33,9 @@ internal sealed class ManagementServer : IAsyncDisposable
     private readonly DirectoryInfo _folder;
     private readonly List<HttpClient> _clients = [];
 
-    private ManagementServer(WebApplication app, DirectoryInfo folder, FakeTimeProvider clock)
+    private ManagementServer(WebApplication app, DirectoryInfo folder, FakeTimeProvider clock, LogLines log)
     {
-        (_app, _folder, Clock) = (app, folder, clock);
+        (_app, _folder, Clock, Log) = (app, folder, clock, log.Lines);
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
         Client = Caller(Token);
     }
@@ -45,16 +47,21 @@ internal sealed class ManagementServer : IAsyncDisposable
     /// <summary>A caller with the management token.</summary>
     public HttpClient Client { get; }
 
+    /// <summary>Every line that was logged, at all levels.</summary>
+    public IReadOnlyCollection<string> Log { get; }
+
     public IServiceProvider Services => _app.Services;
 
     public static async Task<ManagementServer> StartAsync(
         Func<IServiceProvider, CancellationToken, Task>? askStore = null)
     {
         var folder = Directory.CreateTempSubdirectory("llm-proxy-management-");
-        var database = Path.Combine(folder.FullName, "test.db");
+        var database = PathOfDatabase(folder);
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 31, 12, 0, 0, TimeSpan.Zero));
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
+        var log = new LogLines();
+        builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Trace).AddProvider(log)
+            .AddFilter("Microsoft", LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddSingleton<TimeProvider>(clock);
         builder.Services.AddStorage(new StorageOptions(database));
@@ -77,7 +84,7 @@ internal sealed class ManagementServer : IAsyncDisposable
         await app.Services.GetRequiredService<KeyRing>().OpenAsync(TestContext.Current.CancellationToken);
         Map(app);
         await app.StartAsync();
-        return new ManagementServer(app, folder, clock);
+        return new ManagementServer(app, folder, clock, log);
     }
 
     /// <summary>Makes a project as a caller would, and answers its id.</summary>
@@ -124,6 +131,15 @@ internal sealed class ManagementServer : IAsyncDisposable
         return client;
     }
 
+    public async Task BreakTheStoreAsync()
+    {
+        await using var connection = new SqliteConnection($"Data Source={PathOfDatabase(_folder)};Pooling=False");
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using var command = connection.CreateCommand();
+        command.CommandText = "DROP TABLE tokens; DROP TABLE projects";
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         _clients.ForEach(client => client.Dispose());
@@ -131,6 +147,8 @@ internal sealed class ManagementServer : IAsyncDisposable
         await _app.DisposeAsync();
         _folder.Delete(recursive: true);
     }
+
+    private static string PathOfDatabase(DirectoryInfo folder) => Path.Combine(folder.FullName, "test.db");
 
     private static void Map(WebApplication app)
     {
@@ -143,6 +161,28 @@ internal sealed class ManagementServer : IAsyncDisposable
 
         // Stands for the proxy path, which takes whatever nothing else does.
         app.Map("/{**path}", static () => "the proxy");
+    }
+}
+
+/// <summary>Keeps what is logged, with the filters of the product.</summary>
+internal sealed class LogLines : ILoggerProvider, ILogger
+{
+    public ConcurrentQueue<string> Lines { get; } = [];
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+        Func<TState, Exception?, string> formatter) =>
+        Lines.Enqueue($"{formatter(state, exception)} {exception}");
+
+    public void Dispose()
+    {
     }
 }
 

@@ -23,23 +23,8 @@ internal sealed class ChangeWatch(
         await base.StartAsync(cancellationToken);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Pause, clock);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                await CatchUpAsync(stoppingToken);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // Stopping.
-        }
-    }
-
-    private async Task CatchUpAsync(CancellationToken stop)
+    /// <summary>Follows everything that was changed since the last time.</summary>
+    public async Task CatchUpAsync(CancellationToken stop)
     {
         try
         {
@@ -61,6 +46,22 @@ internal sealed class ChangeWatch(
         catch (StoreUnavailable failure)
         {
             logger.ChangesAreUnread(failure);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Pause, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                await CatchUpAsync(stoppingToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
         }
     }
 

@@ -1,0 +1,77 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace LlmProxy.Cli;
+
+/// <summary>A project as the management API shows it; what is only passed on as JSON is not named here.</summary>
+internal sealed record ProjectView(
+    string Id,
+    string Name,
+    bool IsActive,
+    string? ApiKeyLastFour,
+    DateTimeOffset? CreatedAt,
+    DateTimeOffset? UpdatedAt);
+
+/// <summary>A token as the management API shows it; with its secret only in the answer to its making.</summary>
+internal sealed record TokenView(
+    string Id,
+    string? Token,
+    string ProjectId,
+    bool? IsActive,
+    DateTimeOffset? ExpiresAt,
+    long? MaxRequests,
+    long? RequestCount,
+    DateTimeOffset? CreatedAt,
+    DateTimeOffset? LastUsedAt);
+
+internal sealed record NewProject(string Name, string ApiKey);
+
+/// <summary>What is to change of a project; null means that it stays.</summary>
+internal sealed record ProjectChange(string? Name, string? ApiKey, bool? IsActive, bool? RevokeTokens);
+
+internal sealed record NewToken(string ProjectId, long DurationMinutes, long? MaxRequests);
+
+/// <summary>What is to change of a token; null means that it stays, a limit of 0 that there is none.</summary>
+internal sealed record TokenChange(bool? IsActive, long? MaxRequests, long? DurationMinutes);
+
+/// <summary>What a command did to something that is gone now.</summary>
+internal sealed record Deed(string Id, string Status);
+
+/// <summary>Both forms of an error: problem details, and OpenAI's object.</summary>
+internal sealed record ErrorAnswer(string? Code, string? Detail, string? Field, ErrorObject? Error);
+
+internal sealed record ErrorObject(string? Message, string? Type, JsonElement? Code);
+
+internal sealed record ChatRequest(
+    string Model,
+    IReadOnlyList<ChatMessage> Messages,
+    double? Temperature,
+    long? MaxTokens,
+    bool Stream);
+
+internal sealed record ChatMessage(string Role, string? Content);
+
+/// <summary>A whole answer, or one event of a streamed one: they differ in where the text stands.</summary>
+internal sealed record ChatAnswer(IReadOnlyList<ChatChoice>? Choices);
+
+internal sealed record ChatChoice(ChatText? Message, ChatText? Delta, string? FinishReason);
+
+internal sealed record ChatText(string? Content, string? Refusal);
+
+/// <summary>JSON as the command line reads and writes it, without reflection.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(JsonElement))]
+[JsonSerializable(typeof(IReadOnlyList<JsonElement>))]
+[JsonSerializable(typeof(ProjectView))]
+[JsonSerializable(typeof(TokenView))]
+[JsonSerializable(typeof(NewProject))]
+[JsonSerializable(typeof(ProjectChange))]
+[JsonSerializable(typeof(NewToken))]
+[JsonSerializable(typeof(TokenChange))]
+[JsonSerializable(typeof(Deed))]
+[JsonSerializable(typeof(ErrorAnswer))]
+[JsonSerializable(typeof(ChatRequest))]
+[JsonSerializable(typeof(ChatAnswer))]
+internal sealed partial class CliJson : JsonSerializerContext;

@@ -1,0 +1,20 @@
+namespace LlmProxy.Cli;
+
+/// <summary>A project and a token, made through the API: what <c>setup</c> and <c>demo</c> begin with.</summary>
+internal static class FirstSteps
+{
+    public static async Task<ProjectView> MakeProjectAsync(
+        ApiClient api, string name, string key, CancellationToken stop) =>
+        ApiView.Of(
+            await api.PostAsync("manage/projects", new NewProject(name, key), CliJson.Default.NewProject, stop),
+            CliJson.Default.ProjectView);
+
+    /// <summary>The token with its secret, for any number of requests.</summary>
+    public static async Task<TokenView> MakeTokenAsync(
+        ApiClient api, string projectId, TimeSpan lifetime, CancellationToken stop)
+    {
+        var wanted = new NewToken(projectId, (long)lifetime.TotalMinutes, MaxRequests: null);
+        return ApiView.Of(
+            await api.PostAsync("manage/tokens", wanted, CliJson.Default.NewToken, stop), CliJson.Default.TokenView);
+    }
+}

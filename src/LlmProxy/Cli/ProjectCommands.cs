@@ -1,0 +1,220 @@
+using System.CommandLine;
+using System.Text.Json;
+
+namespace LlmProxy.Cli;
+
+/// <summary><c>llm-proxy manage project</c>.</summary>
+internal sealed class ProjectCommands(Workplace place, ManageOptions options)
+{
+    private const string Path = "manage/projects";
+
+    private readonly Terminal _terminal = place.Terminal;
+    private readonly Argument<string> _id = new("id") { Description = "The project's id." };
+
+    public static Verb Create(Workplace place, ManageOptions options)
+    {
+        var commands = new ProjectCommands(place, options);
+        return new Verb("project", "Projects: tenants, each with its own provider key and tokens.")
+        {
+            commands.CreateList(),
+            commands.CreateGet(),
+            commands.CreateCreate(),
+            commands.CreateUpdate(),
+            commands.CreateDelete(),
+        };
+    }
+
+    private Verb CreateList()
+    {
+        var list = new Verb("list", "List all projects.", "llm-proxy manage project list --json");
+        list.SetAction(async (parsed, stop) =>
+        {
+            using var api = await options.ConnectAsync(parsed, stop);
+            var projects = await api.ListAsync($"{Path}?limit=100", stop);
+            if (options.WantsJson(parsed))
+            {
+                Report.Json(_terminal, projects);
+            }
+            else if (projects.Count == 0)
+            {
+                _terminal.Note("There are no projects. Make one with 'llm-proxy manage project create'.");
+            }
+            else
+            {
+                Report.Table(
+                    _terminal,
+                    ["ID", "NAME", "ACTIVE", "API KEY", "CREATED (UTC)", "UPDATED (UTC)"],
+                    projects.Select(ViewOf).Select(static project => (IReadOnlyList<string>)[
+                        project.Id, project.Name, YesNo(project.IsActive), KeyOf(project),
+                        Report.Time(project.CreatedAt), Report.Time(project.UpdatedAt)]));
+            }
+
+            return ExitCode.Ok;
+        });
+        return list;
+    }
+
+    private Verb CreateGet()
+    {
+        var get = new Verb("get", "Show one project.") { _id };
+        get.SetAction(async (parsed, stop) =>
+        {
+            using var api = await options.ConnectAsync(parsed, stop);
+            return Show(parsed, await api.GetAsync(PathOf(parsed), stop));
+        });
+        return get;
+    }
+
+    private Verb CreateCreate()
+    {
+        var name = new Option<string>("--name")
+        {
+            HelpName = "name",
+            Required = true,
+            Description = "Its name; no two projects have the same.",
+        };
+        var key = ProviderKeyOption("The provider's API key (OPENAI_API_KEY); - reads it from the input.");
+        var create = new Verb(
+            "create",
+            "Make a project. Its provider key is stored sealed and never shown again.",
+            "llm-proxy manage project create --name website --openai-key - < key.txt",
+            "OPENAI_API_KEY=sk-… llm-proxy manage project create --name website")
+        {
+            name, key,
+        };
+        create.SetAction(async (parsed, stop) =>
+        {
+            var secret = await Credential.ReadAsync(parsed.GetValue(key), key, _terminal, stop)
+                ?? place.Setting("OPENAI_API_KEY")
+                ?? throw CommandFailure.Usage(
+                    "The provider's API key is missing: give --openai-key or set OPENAI_API_KEY.");
+            using var api = await options.ConnectAsync(parsed, stop);
+            var project = new NewProject(parsed.GetRequiredValue(name), secret);
+            return Show(parsed, await api.PostAsync(Path, project, CliJson.Default.NewProject, stop));
+        });
+        return create;
+    }
+
+    private Verb CreateUpdate()
+    {
+        var name = new Option<string?>("--name") { HelpName = "name", Description = "Its new name." };
+        var key = ProviderKeyOption("Its new provider API key; - reads it from the input.");
+        var active = new Option<bool?>("--active")
+        {
+            HelpName = "true|false",
+            Arity = ArgumentArity.ExactlyOne,
+            Description = "Whether its tokens are served.",
+        };
+        var revoke = new Option<bool>("--revoke-tokens")
+        {
+            Description = "With --active false: also end all its tokens for good.",
+        };
+        var update = new Verb(
+            "update",
+            "Change a project. What is not given stays as it is.",
+            "llm-proxy manage project update 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --active false --revoke-tokens")
+        {
+            _id, name, key, active, revoke,
+        };
+        update.SetAction(async (parsed, stop) =>
+        {
+            var secret = await Credential.ReadAsync(parsed.GetValue(key), key, _terminal, stop);
+            var change = new ProjectChange(
+                parsed.GetValue(name), secret, parsed.GetValue(active), parsed.GetValue(revoke) ? true : null);
+            if (change == new ProjectChange(null, null, null, null))
+            {
+                throw CommandFailure.Usage("Nothing to change: give --name, --openai-key or --active.");
+            }
+
+            if (change is { RevokeTokens: true, IsActive: not false })
+            {
+                throw CommandFailure.Usage("--revoke-tokens goes together with --active false.");
+            }
+
+            using var api = await options.ConnectAsync(parsed, stop);
+            return Show(parsed, await api.PatchAsync(PathOf(parsed), change, CliJson.Default.ProjectChange, stop));
+        });
+        return update;
+    }
+
+    private Verb CreateDelete()
+    {
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask. Needed where nobody can be asked." };
+        var delete = new Verb(
+            "delete",
+            "Delete a project and its tokens. Running requests of these tokens end.",
+            "llm-proxy manage project delete 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --yes")
+        {
+            _id, yes,
+        };
+        delete.SetAction(async (parsed, stop) =>
+        {
+            var id = ManageOptions.Checked(parsed.GetRequiredValue(_id));
+            using var api = await options.ConnectAsync(parsed, stop);
+            if (!parsed.GetValue(yes) && !await ConfirmAsync(api, id, stop))
+            {
+                _terminal.Note("Nothing was deleted.");
+                return ExitCode.Refused;
+            }
+
+            await api.DeleteAsync($"{Path}/{id}", stop);
+            if (options.WantsJson(parsed))
+            {
+                Report.Json(_terminal, new Deed(id, "deleted"));
+            }
+            else
+            {
+                _terminal.Print($"Project {id} and its tokens are deleted.");
+            }
+
+            return ExitCode.Ok;
+        });
+        return delete;
+    }
+
+    private async Task<bool> ConfirmAsync(ApiClient api, string id, CancellationToken stop)
+    {
+        if (!_terminal.InputIsTerminal)
+        {
+            throw CommandFailure.Usage("Deleting a project ends all its tokens: confirm it with --yes.");
+        }
+
+        var project = ViewOf(await api.GetAsync($"{Path}/{id}", stop));
+        return await _terminal.ConfirmAsync(
+            $"Delete the project '{project.Name}' and all its tokens?", byDefault: false, stop);
+    }
+
+    private static Option<string?> ProviderKeyOption(string description) => new("--openai-key", "--api-key")
+    {
+        HelpName = "key",
+        Description = description,
+    };
+
+    private string PathOf(ParseResult parsed) => $"{Path}/{ManageOptions.Checked(parsed.GetRequiredValue(_id))}";
+
+    private int Show(ParseResult parsed, JsonElement answer)
+    {
+        if (options.WantsJson(parsed))
+        {
+            Report.Json(_terminal, answer);
+            return ExitCode.Ok;
+        }
+
+        var project = ViewOf(answer);
+        Report.Fields(
+            _terminal,
+            ("ID", project.Id),
+            ("Name", project.Name),
+            ("Active", YesNo(project.IsActive)),
+            ("API key", KeyOf(project)),
+            ("Created", $"{Report.Time(project.CreatedAt)} UTC"),
+            ("Updated", $"{Report.Time(project.UpdatedAt)} UTC"));
+        return ExitCode.Ok;
+    }
+
+    private static ProjectView ViewOf(JsonElement answer) => ApiView.Of(answer, CliJson.Default.ProjectView);
+
+    private static string KeyOf(ProjectView project) => $"…{project.ApiKeyLastFour}";
+
+    private static string YesNo(bool value) => value ? "yes" : "no";
+}

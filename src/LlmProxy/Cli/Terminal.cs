@@ -1,0 +1,160 @@
+using System.Text;
+
+namespace LlmProxy.Cli;
+
+/// <summary>
+/// The only place that talks to the console. Results go to <see cref="Output"/>, everything else to
+/// <see cref="Errors"/>, so that a pipe carries results only.
+/// </summary>
+internal sealed class Terminal(TextReader input, TextWriter output, TextWriter errors)
+{
+    public TextWriter Output => output;
+
+    public TextWriter Errors => errors;
+
+    /// <summary>A person types, so there is somebody to ask.</summary>
+    public bool InputIsTerminal { get; init; }
+
+    public bool OutputIsTerminal { get; init; }
+
+    /// <summary>Colours and cursor movements are understood and wanted.</summary>
+    public bool IsAnsi { get; init; }
+
+    /// <summary>Reads a key without showing it; null where there are no keys, only lines.</summary>
+    public Func<ConsoleKeyInfo>? ReadKey { get; init; }
+
+    public Func<int> Width { get; init; } = static () => 80;
+
+#pragma warning disable RS0030 // The one class that may.
+    public static Terminal OfProcess()
+    {
+        var isDumb = Environment.GetEnvironmentVariable("TERM") is null or "" or "dumb";
+        var noColour = Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
+        return new Terminal(Console.In, Console.Out, Console.Error)
+        {
+            InputIsTerminal = !Console.IsInputRedirected,
+            OutputIsTerminal = !Console.IsOutputRedirected,
+            IsAnsi = !Console.IsOutputRedirected && !isDumb && !noColour,
+            ReadKey = Console.IsInputRedirected || isDumb ? null : ReadConsoleKey,
+            Width = static () => Console.WindowWidth > 0 ? Console.WindowWidth : 80,
+        };
+    }
+
+    private static ConsoleKeyInfo ReadConsoleKey()
+    {
+        // While a key is awaited, Ctrl-C is a key as well: what it means depends on what has been typed.
+        Console.TreatControlCAsInput = true;
+        try
+        {
+            return Console.ReadKey(intercept: true);
+        }
+        finally
+        {
+            Console.TreatControlCAsInput = false;
+        }
+    }
+#pragma warning restore RS0030
+
+#pragma warning disable MA0045 // A console is written to synchronously at heart, and a command has nothing else to do.
+    /// <summary>A line of the result.</summary>
+    public void Print(string line) => output.WriteLine(Visible(line));
+
+    /// <summary>A line for the person, beside the result.</summary>
+    public void Note(string line) => errors.WriteLine(Visible(line));
+
+    /// <summary>A piece of a result that is still coming in; seen at once.</summary>
+    public void Stream(string text)
+    {
+        output.Write(Visible(text));
+        output.Flush();
+    }
+
+    /// <summary>Steers the terminal; never with text of other people.</summary>
+    public void Draw(string sequence)
+    {
+        output.Write(sequence);
+        output.Flush();
+    }
+#pragma warning restore MA0045
+
+    /// <summary>The next line, or null at the end of the input.</summary>
+    public async Task<string?> ReadLineAsync(CancellationToken stop)
+    {
+        // A console cannot be read asynchronously; the thread that waits for it ends with the process.
+        var line = await Task.Run(input.ReadLine, CancellationToken.None).WaitAsync(stop);
+        return line?.TrimEnd('\r');
+    }
+
+    /// <summary>Asks a person; an empty answer, and the end of the input, is <paramref name="byDefault"/>.</summary>
+    public async Task<string> AskAsync(string question, string byDefault, CancellationToken stop)
+    {
+        await errors.WriteAsync($"{question} [{Visible(byDefault)}]: ".AsMemory(), stop);
+        var answer = (await ReadLineAsync(stop))?.Trim();
+        return string.IsNullOrEmpty(answer) ? byDefault : answer;
+    }
+
+    public async Task<bool> ConfirmAsync(string question, bool byDefault, CancellationToken stop)
+    {
+        while (true)
+        {
+            await errors.WriteAsync($"{Visible(question)} [{(byDefault ? "Y/n" : "y/N")}]: ".AsMemory(), stop);
+            switch ((await ReadLineAsync(stop))?.Trim().ToLowerInvariant())
+            {
+                case null or "":
+                    return byDefault;
+                case "y" or "yes":
+                    return true;
+                case "n" or "no":
+                    return false;
+            }
+        }
+    }
+
+    /// <summary>Asks for what must not be seen: nothing is echoed.</summary>
+    public async Task<string> AskSecretAsync(string question, CancellationToken stop)
+    {
+        await errors.WriteAsync($"{question} (not shown): ".AsMemory(), stop);
+        var secret = ReadKey is { } readKey
+            ? await Task.Run(() => ReadHidden(readKey), CancellationToken.None).WaitAsync(stop)
+            : await ReadLineAsync(stop);
+        if (ReadKey is not null)
+        {
+            await errors.WriteLineAsync();
+        }
+
+        return secret?.Trim() ?? string.Empty;
+    }
+
+    /// <summary>
+    /// The text without characters that steer a terminal: names and answers come from other people, and an escape
+    /// sequence in one of them must not move the cursor or set the title.
+    /// </summary>
+    public static string Visible(string text)
+    {
+        return text.Any(Steers) ? string.Concat(text.Where(static character => !Steers(character))) : text;
+
+        static bool Steers(char character) => char.IsControl(character) && character is not ('\n' or '\t');
+    }
+
+    private static string ReadHidden(Func<ConsoleKeyInfo> readKey)
+    {
+        var typed = new StringBuilder();
+        while (true)
+        {
+            var key = readKey();
+            switch (key)
+            {
+                case { Key: ConsoleKey.Enter }:
+                    return typed.ToString();
+                case { Key: ConsoleKey.C or ConsoleKey.D, Modifiers: ConsoleModifiers.Control }:
+                    throw new CommandFailure(ExitCode.Interrupted, "Interrupted.");
+                case { Key: ConsoleKey.Backspace } when typed.Length > 0:
+                    typed.Length--;
+                    break;
+                case { KeyChar: >= ' ' and not '\x7f' }:
+                    typed.Append(key.KeyChar);
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+
+namespace LlmProxy.Cli;
+
+/// <summary><c>llm-proxy manage token</c>.</summary>
+internal sealed class TokenCommands(Workplace place, ManageOptions options)
+{
+    private const string Path = "manage/tokens";
+    private static readonly TimeSpan LifetimeByDefault = TimeSpan.FromHours(24);
+
+    private readonly Terminal _terminal = place.Terminal;
+    private readonly Argument<string> _id = new("id") { Description = "The token's id (not the secret)." };
+
+    public static Verb Create(Workplace place, ManageOptions options)
+    {
+        var commands = new TokenCommands(place, options);
+        return new Verb("token", "Withering tokens: what clients use in place of a provider key.")
+        {
+            commands.CreateGenerate(),
+            commands.CreateList(),
+            commands.CreateGet(),
+            commands.CreateRevoke(),
+            commands.CreateUpdate(),
+        };
+    }
+
+    private Verb CreateGenerate()
+    {
+        var project = new Option<string>("--project-id")
+        {
+            HelpName = "id",
+            Required = true,
+            Description = "The project that it belongs to.",
+        };
+        var duration = new Option<TimeSpan?>("--duration")
+        {
+            HelpName = "duration",
+            Description = "How long it lives: hours, or 90m, 24h, 7d; 24h when not given, at most 365d.",
+            CustomParser = OptionForms.Lifetime,
+        };
+        var maxRequests = new Option<long?>("--max-requests")
+        {
+            HelpName = "count",
+            Description = "How many requests it is good for; without it, or with 0, there is no limit.",
+            CustomParser = OptionForms.Count,
+        };
+        var generate = new Verb(
+            "generate",
+            "Make a token. Its secret is shown this once.",
+            "llm-proxy manage token generate --project-id 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --duration 90m",
+            "llm-proxy manage token generate --project-id 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --max-requests 100")
+        {
+            project, duration, maxRequests,
+        };
+        generate.SetAction(async (parsed, stop) =>
+        {
+            using var api = await options.ConnectAsync(parsed, stop);
+            var token = new NewToken(
+                parsed.GetRequiredValue(project),
+                (long)(parsed.GetValue(duration) ?? LifetimeByDefault).TotalMinutes,
+                LimitOf(parsed.GetValue(maxRequests)));
+            var answer = await api.PostAsync(Path, token, CliJson.Default.NewToken, stop);
+            if (options.WantsJson(parsed))
+            {
+                Report.Json(_terminal, answer);
+                return ExitCode.Ok;
+            }
+
+            var made = ViewOf(answer);
+            Report.Fields(
+                _terminal,
+                ("Token", made.Token ?? string.Empty),
+                ("ID", made.Id),
+                ("Project", made.ProjectId),
+                ("Expires", $"{Report.Time(made.ExpiresAt)} UTC"),
+                ("Max requests", CountOf(made.MaxRequests)));
+            _terminal.Note("Keep the token now: it is not shown again.");
+            return ExitCode.Ok;
+        });
+        return generate;
+    }
+
+    private Verb CreateList()
+    {
+        var project = new Option<string?>("--project-id")
+        {
+            HelpName = "id",
+            Description = "Only tokens of this project.",
+        };
+        var activeOnly = new Option<bool>("--active-only") { Description = "Only tokens that still work." };
+        var list = new Verb(
+            "list",
+            "List all tokens, without their secrets.",
+            "llm-proxy manage token list --active-only")
+        {
+            project, activeOnly,
+        };
+        list.SetAction(async (parsed, stop) =>
+        {
+            var query = "?limit=100"
+                + (parsed.GetValue(project) is { } id ? $"&projectId={Uri.EscapeDataString(id)}" : string.Empty)
+                + (parsed.GetValue(activeOnly) ? "&activeOnly=true" : string.Empty);
+            using var api = await options.ConnectAsync(parsed, stop);
+            var tokens = await api.ListAsync(Path + query, stop);
+            if (options.WantsJson(parsed))
+            {
+                Report.Json(_terminal, tokens);
+            }
+            else if (tokens.Count == 0)
+            {
+                _terminal.Note("There are no such tokens.");
+            }
+            else
+            {
+                Report.Table(
+                    _terminal,
+                    ["ID", "PROJECT", "STATE", "EXPIRES (UTC)", "REQUESTS", "LAST USED (UTC)"],
+                    tokens.Select(ViewOf).Select(token => (IReadOnlyList<string>)[
+                        token.Id, token.ProjectId, StateOf(token), Report.Time(token.ExpiresAt), UseOf(token),
+                        Report.Time(token.LastUsedAt)]));
+            }
+
+            return ExitCode.Ok;
+        });
+        return list;
+    }
+
+    private Verb CreateGet()
+    {
+        var get = new Verb("get", "Show one token, without its secret.") { _id };
+        get.SetAction(async (parsed, stop) =>
+        {
+            using var api = await options.ConnectAsync(parsed, stop);
+            return Show(parsed, await api.GetAsync(PathOf(parsed), stop));
+        });
+        return get;
+    }
+
+    private Verb CreateRevoke()
+    {
+        var revoke = new Verb("revoke", "End a token at once, with the requests that it has running.") { _id };
+        revoke.SetAction(async (parsed, stop) =>
+        {
+            var id = ManageOptions.Checked(parsed.GetRequiredValue(_id));
+            using var api = await options.ConnectAsync(parsed, stop);
+            await api.DeleteAsync($"{Path}/{id}", stop);
+            if (options.WantsJson(parsed))
+            {
+                Report.Json(_terminal, new Deed(id, "revoked"));
+            }
+            else
+            {
+                _terminal.Print($"Token {id} is revoked.");
+            }
+
+            return ExitCode.Ok;
+        });
+        return revoke;
+    }
+
+    private Verb CreateUpdate()
+    {
+        var maxRequests = new Option<long?>("--max-requests")
+        {
+            HelpName = "count",
+            Description = "How many requests it is good for, those already served included; 0 takes the limit away.",
+            CustomParser = OptionForms.Count,
+        };
+        var active = new Option<bool?>("--active")
+        {
+            HelpName = "true|false",
+            Arity = ArgumentArity.ExactlyOne,
+            Description = "Whether it is served.",
+        };
+        var duration = new Option<TimeSpan?>("--duration")
+        {
+            HelpName = "duration",
+            Description = "How long it lives from now on, written as for 'generate'.",
+            CustomParser = OptionForms.Lifetime,
+        };
+        var update = new Verb(
+            "update",
+            "Change a token. What is not given stays as it is.",
+            "llm-proxy manage token update 019aa2f1-77aa-7d10-8b7e-3f9c5d2e1a40 --max-requests 500 --duration 7d")
+        {
+            _id, maxRequests, active, duration,
+        };
+        update.SetAction(async (parsed, stop) =>
+        {
+            var change = new TokenChange(
+                parsed.GetValue(active), parsed.GetValue(maxRequests), (long?)parsed.GetValue(duration)?.TotalMinutes);
+            if (change == new TokenChange(null, null, null))
+            {
+                throw CommandFailure.Usage("Nothing to change: give --max-requests, --active or --duration.");
+            }
+
+            using var api = await options.ConnectAsync(parsed, stop);
+            return Show(parsed, await api.PatchAsync(PathOf(parsed), change, CliJson.Default.TokenChange, stop));
+        });
+        return update;
+    }
+
+    private string PathOf(ParseResult parsed) => $"{Path}/{ManageOptions.Checked(parsed.GetRequiredValue(_id))}";
+
+    private int Show(ParseResult parsed, JsonElement answer)
+    {
+        if (options.WantsJson(parsed))
+        {
+            Report.Json(_terminal, answer);
+            return ExitCode.Ok;
+        }
+
+        var token = ViewOf(answer);
+        Report.Fields(
+            _terminal,
+            ("ID", token.Id),
+            ("Project", token.ProjectId),
+            ("State", StateOf(token)),
+            ("Expires", $"{Report.Time(token.ExpiresAt)} UTC"),
+            ("Requests", UseOf(token)),
+            ("Last used", Report.Time(token.LastUsedAt)),
+            ("Created", $"{Report.Time(token.CreatedAt)} UTC"));
+        return ExitCode.Ok;
+    }
+
+    private string StateOf(TokenView token) => token switch
+    {
+        { IsActive: false } => "revoked",
+        { ExpiresAt: { } end } when end <= place.Clock.GetUtcNow() => "expired",
+        _ => "active",
+    };
+
+    private static TokenView ViewOf(JsonElement answer) => ApiView.Of(answer, CliJson.Default.TokenView);
+
+    private static string UseOf(TokenView token) =>
+        string.Create(CultureInfo.InvariantCulture, $"{token.RequestCount ?? 0} of {CountOf(token.MaxRequests)}");
+
+    private static long? LimitOf(long? count) => count is 0 ? null : count;
+
+    private static string CountOf(long? count) =>
+        LimitOf(count)?.ToString(CultureInfo.InvariantCulture) ?? "unlimited";
+}

@@ -13,8 +13,6 @@ using LlmProxy.Storage;
 using LlmProxy.Tokens;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,7 +34,7 @@ internal sealed class ManagementServer : IAsyncDisposable
     private ManagementServer(WebApplication app, DirectoryInfo folder, FakeTimeProvider clock, LogLines log)
     {
         (_app, _folder, Clock, Log) = (app, folder, clock, log.Lines);
-        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        Address = new Uri(app.Urls.First());
         Client = Caller(Token);
     }
 
@@ -90,7 +88,8 @@ internal sealed class ManagementServer : IAsyncDisposable
     /// <summary>Makes a project as a caller would, and answers its id.</summary>
     public async Task<string> GivenAProjectAsync(string name, string key = "sk-of-the-project-1234")
     {
-        var created = await Client.AskAsync("POST", "/manage/projects", $$"""{"name":"{{name}}","api_key":"{{key}}"}""");
+        var created = await Client.AskAsync(
+            "POST", "/manage/projects", $$"""{"name":"{{name}}","api_key":"{{key}}"}""");
         return created.Json["id"]!.GetValue<string>();
     }
 
@@ -187,7 +186,8 @@ internal sealed class LogLines : ILoggerProvider, ILogger
 }
 
 /// <summary>An answer as the tests look at it: read to its end.</summary>
-internal sealed record Answer(HttpStatusCode Status, HttpResponseHeaders Headers, HttpContentHeaders Content, string Text)
+internal sealed record Answer(
+    HttpStatusCode Status, HttpResponseHeaders Headers, HttpContentHeaders Content, string Text)
 {
     public JsonObject Json => JsonNode.Parse(Text)!.AsObject();
 

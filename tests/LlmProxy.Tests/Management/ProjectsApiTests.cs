@@ -251,7 +251,7 @@ public sealed class ProjectsApiTests : IAsyncLifetime
         var second = await AskAsync("GET", $"/manage/projects?limit=2&cursor={first.Json["next_cursor"]}");
         var third = await AskAsync("GET", $"/manage/projects?limit=2&cursor={second.Json["next_cursor"]}");
 
-        Assert.Equal(["b", "d", "e", "f", "h"], Names(first).Concat(Names(second)).Concat(Names(third)), StringComparer.Ordinal);
+        Assert.Equal("b d e f h", string.Join(' ', Names(first).Concat(Names(second)).Concat(Names(third))));
         Assert.Null(third.Json["next_cursor"]);
     }
 

@@ -58,16 +58,19 @@ public sealed class TokensApiTests : IAsyncLifetime
     [InlineData("""{"project_id":"ID","duration_minutes":0}""", "400 invalid_field duration_minutes")]
     [InlineData("""{"project_id":"ID","duration_minutes":-1}""", "400 invalid_field duration_minutes")]
     [InlineData("""{"project_id":"ID","duration_minutes":525601}""", "400 invalid_field duration_minutes")]
-    [InlineData("""{"project_id":"ID","duration_minutes":99999999999999999999}""", "400 invalid_field duration_minutes")]
+    [InlineData("""{"project_id":"ID","duration_minutes":99999999999999999999}""",
+        "400 invalid_field duration_minutes")]
     [InlineData("""{"project_id":"ID","duration_minutes":1.5}""", "400 invalid_field duration_minutes")]
     [InlineData("""{"project_id":"ID","duration_minutes":"60"}""", "400 invalid_field duration_minutes")]
     [InlineData("""{"project_id":"ID","duration_minutes":null}""", "400 invalid_field duration_minutes")]
     [InlineData("""{"project_id":"ID","duration_minutes":{}}""", "400 invalid_field duration_minutes")]
     [InlineData("""{"project_id":"ID","duration_minutes":60,"max_requests":-1}""", "400 invalid_field max_requests")]
-    [InlineData("""{"project_id":"ID","duration_minutes":60,"max_requests":1000000000001}""", "400 invalid_field max_requests")]
+    [InlineData("""{"project_id":"ID","duration_minutes":60,"max_requests":1000000000001}""",
+        "400 invalid_field max_requests")]
     [InlineData("""{"project_id":"ID","duration_minutes":60,"max_requests":true}""", "400 invalid_field max_requests")]
     [InlineData("""{"project_id":"ID","duration_minutes":60,"max_request":5}""", "400 unknown_member max_request")]
-    [InlineData("""{"project_id":"ID","duration_minutes":60,"duration_minutes":61}""", "400 duplicate_member duration_minutes")]
+    [InlineData("""{"project_id":"ID","duration_minutes":60,"duration_minutes":61}""",
+        "400 duplicate_member duration_minutes")]
     [InlineData("""{"project_id":"NOBODY","duration_minutes":60}""", "404 not_found")]
     public async Task Refuses_a_wrong_token_and_names_the_member(string json, string problem)
     {
@@ -164,7 +167,8 @@ public sealed class TokensApiTests : IAsyncLifetime
     [InlineData("""{"max_requests":"5"}""", "400 invalid_field max_requests")]
     [InlineData("""{"duration_minutes":0}""", "400 invalid_field duration_minutes")]
     [InlineData("""{"duration_minutes":525601}""", "400 invalid_field duration_minutes")]
-    [InlineData("""{"duration_minutes":60,"expires_at":"2026-03-01T00:00:00Z"}""", "400 invalid_field duration_minutes")]
+    [InlineData("""{"duration_minutes":60,"expires_at":"2026-03-01T00:00:00Z"}""",
+        "400 invalid_field duration_minutes")]
     [InlineData("""{"expires_at":null}""", "400 invalid_field expires_at")]
     [InlineData("""{"expires_at":""}""", "400 invalid_field expires_at")]
     [InlineData("""{"expires_at":"tomorrow"}""", "400 invalid_field expires_at")]

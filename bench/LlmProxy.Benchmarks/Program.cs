@@ -1,1 +1,60 @@
-return 0;
+using System.CommandLine;
+using BenchmarkDotNet.Running;
+using LlmProxy.Benchmarks.Load;
+using LlmProxy.Benchmarks.Micro;
+using LlmProxy.Benchmarks.SideBySide;
+
+var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 5, Description = "Rounds that are measured." };
+var seconds = new Option<int>("--seconds") { DefaultValueFactory = _ => 3, Description = "Length of a workload." };
+var tokens = new Option<int>("--tokens")
+{
+    DefaultValueFactory = _ => 1_000_000,
+    Description = "Tokens in the database of the second llm-proxy; 0 leaves it out.",
+};
+var llmProxy = new Option<string>("--llm-proxy")
+{
+    DefaultValueFactory = _ => "bin/llm-proxy",
+    Description = "The native executable.",
+};
+var yarp = new Option<string>("--yarp")
+{
+    DefaultValueFactory = _ => "artifacts/bench/yarp/YarpForwarder",
+    Description = "The rival, published from bench/YarpForwarder.cs.",
+};
+var script = new Option<string>("--wrk-script")
+{
+    DefaultValueFactory = _ => "bench/wrk-post.lua",
+    Description = "What wrk sends.",
+};
+var output = new Option<string?>("--output") { Description = "File that the report is written to as well." };
+
+var compare = new Command("compare", "Measures llm-proxy beside nginx and YARP and prints a table.")
+{
+    rounds, seconds, tokens, llmProxy, yarp, script, output,
+};
+compare.SetAction((arguments, aborted) => Comparison.RunAsync(
+    new Plan(
+        Math.Max(1, arguments.GetValue(rounds)),
+        Math.Max(1, arguments.GetValue(seconds)),
+        arguments.GetValue(tokens),
+        Path.GetFullPath(arguments.GetValue(llmProxy)!),
+        Path.GetFullPath(arguments.GetValue(yarp)!),
+        Path.GetFullPath(arguments.GetValue(script)!),
+        arguments.GetValue(output)),
+    aborted));
+
+var filter = new Argument<string[]>("arguments") { Description = "Passed to BenchmarkDotNet, such as --filter '*Gate*'." };
+var micro = new Command("micro", "Runs the micro-benchmarks of the hot path.") { filter };
+micro.TreatUnmatchedTokensAsErrors = false;
+micro.SetAction(arguments =>
+{
+    string[] passed = [.. arguments.GetValue(filter) ?? [], .. arguments.UnmatchedTokens];
+    BenchmarkSwitcher.FromAssembly(typeof(Comparison).Assembly)
+        .Run(passed.Length == 0 ? ["--filter", "*"] : passed, MicroConfig.Create());
+});
+
+var port = new Argument<int>("port") { Description = "Port on loopback." };
+var upstream = new Command("stream-upstream", "Answers with paced events; started by compare.") { port };
+upstream.SetAction((arguments, aborted) => StreamUpstream.RunAsync(arguments.GetValue(port), aborted));
+
+return await new RootCommand("Measures llm-proxy.") { compare, micro, upstream }.Parse(args).InvokeAsync();

@@ -42,8 +42,9 @@ internal static partial class Server
             // First, so that it is disposed last and the log's last lines are written.
             _ = app.Services.GetRequiredService<LogWriter>();
             await app.Services.GetRequiredService<Database>().OpenAsync(stop);
-            await app.Services.GetRequiredService<TokenHasherSource>().OpenAsync();
+            await app.Services.GetRequiredService<KeyRing>().OpenAsync(stop);
             await app.Services.GetRequiredService<ProjectDirectory>().ResealAsync();
+            Map(app);
             await app.StartAsync(stop);
         }
         catch (IOException failure) when (failure is not FileNotFoundException)
@@ -72,7 +73,7 @@ internal static partial class Server
             FrontOptions.Read(settings),
             ManagementOptions.Read(settings),
             storage,
-            SecretsOptions.Read(settings, storage.Path),
+            SecretsOptions.Read(settings),
             ProviderOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);
@@ -100,9 +101,16 @@ internal static partial class Server
         builder.Services.AddTokens();
         builder.Services.AddManagement(options.Management, static (services, aborted) =>
             services.GetRequiredService<Database>().CheckAsync(aborted));
+        builder.Services.AddProjectsApi();
+        builder.Services.AddTokensApi();
         builder.Services.AddProxying();
 
-        var app = builder.Build();
+        return builder.Build();
+    }
+
+    /// <summary>The way of a request, outermost first.</summary>
+    private static void Map(WebApplication app)
+    {
         app.UseFailureBoundary();   // outermost: whatever escapes becomes one answer and one log line
         app.UseFrontDoor();         // id, front gate, and everything that is for a provider → ProxyPipeline
         app.UseRouting();
@@ -110,7 +118,8 @@ internal static partial class Server
         app.MapApiDescription();    // /openapi.json
         app.MapApiPage();           // /docs
         var manage = app.MapManagement();
-        return app;
+        manage.MapProjects();       // /manage/projects
+        manage.MapTokens();         // /manage/tokens
     }
 
     private static void Configure(KestrelServerOptions kestrel, FrontOptions options)

@@ -123,7 +123,8 @@ public sealed partial class DocumentTests
     [GeneratedRegex(@"\]\((?!https?:|#|mailto:)(?<target>[^)#\s]+)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Link();
 
-    [GeneratedRegex(@"`(?<target>(src|tests|bench|docs|scripts|config|api)/[\w./-]+)`", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        @"`(?<target>(src|tests|bench|docs|scripts|config|api)/[\w./-]+)`", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex CodePath();
 
     [GeneratedRegex(@"`(?<class>\w+Tests)\.(?<test>\w+)`", RegexOptions.ExplicitCapture, 1000)]

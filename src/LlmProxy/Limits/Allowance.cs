@@ -1,146 +1,151 @@
 using LlmProxy.Http;
+using LlmProxy.Storage;
 
 namespace LlmProxy.Limits;
 
-/// <summary>One request taken from an allowance, or why there was none. <paramref name="Epoch"/> says where it goes back to.</summary>
-internal readonly record struct Reservation(Refusal? Refusal, int Epoch);
-
 /// <summary>
 /// What one token may still spend here. A limited token spends a lease: a slice that was counted in the store before the
-/// first request of it is served, so that nothing which happens here, not even a crash, can exceed the limit. An
-/// unlimited one is counted and written behind.
+/// first request of it is served, so that nothing which happens here, not even a crash, can exceed the limit. What an
+/// unlimited one spends is counted and written behind.
 /// </summary>
-#pragma warning disable CA1001 // A SemaphoreSlim holds nothing to dispose of unless its wait handle is asked for.
 internal sealed class Allowance(Guid tokenId, bool isLimited, LeaseOffice office)
-#pragma warning restore CA1001
 {
-    // Asking again when the store has just said "nothing left" would make every refusal cost a write.
-    private static readonly TimeSpan RefusalLasts = TimeSpan.FromMilliseconds(500);
+    private const long Never = long.MinValue;
 
-    // Whoever fetches, returns or changes holds it; taking from what is in hand needs no turn.
-    private readonly SemaphoreSlim _turn = new(1, 1);
+    // The store has just said "nothing left": asking it at each request would make every refusal cost a write.
+    private static readonly TimeSpan SpentLasts = TimeSpan.FromSeconds(1);
 
-    // Leased and not spent; counted in the store already. Interlocked only.
+    private readonly Lock _lock = new();
+
+    // Leased, so counted in the store, and not spent. Interlocked.
     private long _inHand;
 
-    // Spent without limit; not counted in the store yet. Interlocked only.
-    private long _uncounted;
+    // What the store must still add to its count; negative when it must take away. Interlocked.
+    private long _debt;
 
-    // Raised by each change of the limit: a request reserved before it goes back to the store, not into the new lease.
-    private int _epoch;
+    private int _waiting;
+    private int _isWatched;
     private volatile bool _isLimited = isLimited;
-    private long _usedAt = office.Now;
-    private long? _refusedAt;
+    private volatile bool _wasUsed;
+    private long _spentSince = Never;
+
+    // Guarded by _lock: the fetch that everybody waits for, and how often the limit has changed.
+    private Task<Fetched>? _fetch;
+    private int _changes;
+
+    // Touched by who settles, one at a time.
+    private int _idleTicks;
+
+    private enum Fetched
+    {
+        Lease,
+        NothingLeft,
+        NoStore,
+    }
 
     public Guid TokenId => tokenId;
 
-    /// <summary>By how much the store's count is ahead of what was really spent (behind, when negative).</summary>
-    public long Unspent => Volatile.Read(ref _inHand) - Volatile.Read(ref _uncounted);
+    /// <summary>By how much the store's count is ahead of what was really spent; behind, when negative.</summary>
+    public long Unspent => Interlocked.Read(ref _inHand) - Interlocked.Read(ref _debt);
 
-    /// <summary>Takes one request. Synchronous unless a lease must be fetched. A caller that gives up leaves nothing taken.</summary>
-    public ValueTask<Reservation> ReserveAsync(CancellationToken aborted)
+    /// <summary>
+    /// Takes one request, or says why there is none. Synchronous unless a lease must be fetched; one fetch serves all who
+    /// wait, and whoever leaves meanwhile leaves nothing taken.
+    /// </summary>
+    public ValueTask<Refusal?> ReserveAsync(CancellationToken aborted)
     {
-        Volatile.Write(ref _usedAt, office.Now);
-        var epoch = Volatile.Read(ref _epoch);
-        return TryTake() ? ValueTask.FromResult(new Reservation(null, epoch)) : FetchAndTakeAsync(aborted);
-    }
+        if (TryTake())
+        {
+            return ValueTask.FromResult<Refusal?>(null);
+        }
 
-    /// <summary>Gives back a request that was reserved and not used.</summary>
-    public void Release(Reservation reservation)
-    {
-        if (reservation.Epoch != Volatile.Read(ref _epoch))
-        {
-            office.GiveBack(tokenId);
-        }
-        else if (_isLimited)
-        {
-            Interlocked.Increment(ref _inHand);
-            office.Watch(this);
-        }
-        else
-        {
-            Interlocked.Decrement(ref _uncounted);
-            office.Watch(this);
-        }
+        return IsKnownToBeSpent ? ValueTask.FromResult<Refusal?>(Refusal.AllowanceSpent) : FetchAndTakeAsync(aborted);
     }
 
     /// <summary>
-    /// Changes the limit. <paramref name="change"/> gets what is unspent, to settle it in the same transaction, and
-    /// answers whether the token is limited from now on, or null when it did not change. Nothing is served meanwhile.
+    /// Gives back a request that was reserved and not used. It goes to the store, not into hand: whether it may be spent
+    /// again depends on the limit, which may have changed.
     /// </summary>
-    public async Task ChangeAsync(Func<long, Task<bool?>> change)
+    public void Release()
     {
-        await _turn.WaitAsync();
-        try
-        {
-            Interlocked.Increment(ref _epoch);
-            var wasLimited = _isLimited;
-            _isLimited = true;
-            var unspent = TakeUnspent();
-            bool? isLimitedNow = null;
-            try
-            {
-                isLimitedNow = await change(unspent);
-            }
-            finally
-            {
-                if (isLimitedNow is null)
-                {
-                    GiveUnspent(unspent);
-                }
+        Interlocked.Decrement(ref _debt);
+        Interlocked.Exchange(ref _spentSince, Never);
+        Watch();
+    }
 
-                _isLimited = isLimitedNow ?? wasLimited;
-                _refusedAt = null;
-            }
-        }
-        finally
+    /// <summary>The limit was changed in the store: what was leased under the old one goes back before anything is spent.</summary>
+    public void Follow(bool isLimited)
+    {
+        lock (_lock)
         {
-            _turn.Release();
+            _changes++;
+            _isLimited = isLimited;
+            ReturnLease();
+            Interlocked.Exchange(ref _spentSince, Never);
         }
     }
 
-    /// <summary>Writes what is uncounted, and returns the lease when it has not been used for <paramref name="idle"/>.</summary>
-    /// <returns>Whether there is still something that the store does not know.</returns>
-    public async Task<bool> SettleAsync(TimeSpan idle)
+    /// <summary>Takes out what the store must be told now. The lease is part of it when the token rests.</summary>
+    /// <param name="idleTicks">After so many ticks without use it rests; 0: now.</param>
+    /// <param name="isTick">Whether time has passed, or somebody just wants to know.</param>
+    /// <param name="now">Unix milliseconds.</param>
+    public Debt TakeDebt(int idleTicks, bool isTick, long now)
     {
-        var isIdle = office.Since(Volatile.Read(ref _usedAt)) >= idle;
-        if (Volatile.Read(ref _uncounted) == 0 && !isIdle)
+        var wasUsed = _wasUsed;
+        _wasUsed = false;
+        _idleTicks = wasUsed ? 0 : isTick ? _idleTicks + 1 : _idleTicks;
+        if (_idleTicks >= idleTicks)
         {
-            return Unspent != 0;
+            ReturnLease();
         }
 
-        await _turn.WaitAsync();
-        try
+        return new Debt(tokenId.ToString(), Interlocked.Exchange(ref _debt, 0), wasUsed ? now : null);
+    }
+
+    /// <summary>The store was not told after all.</summary>
+    public void PutBack(Debt debt) => Interlocked.Add(ref _debt, debt.Requests);
+
+    /// <summary>Is no longer watched when the store knows everything.</summary>
+    public void RestIfSettled()
+    {
+        if (HasSomethingToSettle)
         {
-            var unspent = isIdle ? TakeUnspent() : -Interlocked.Exchange(ref _uncounted, 0);
-            if (unspent != 0 && !await office.TryCountAsync(tokenId, -unspent))
-            {
-                GiveUnspent(unspent);
-            }
-        }
-        finally
-        {
-            _turn.Release();
+            return;
         }
 
-        return Unspent != 0;
+        office.Unwatch(this);
+        Interlocked.Exchange(ref _isWatched, 0);
+        if (HasSomethingToSettle)
+        {
+            // Somebody came between, and saw it still watched.
+            Watch();
+        }
+    }
+
+    private bool HasSomethingToSettle =>
+        Interlocked.Read(ref _inHand) != 0 || Interlocked.Read(ref _debt) != 0 || _wasUsed;
+
+    private bool IsKnownToBeSpent
+    {
+        get
+        {
+            var since = Interlocked.Read(ref _spentSince);
+            return since != Never && office.Since(since) < SpentLasts;
+        }
     }
 
     private bool TryTake()
     {
         if (!_isLimited)
         {
-            if (Interlocked.Increment(ref _uncounted) == 1)
-            {
-                office.Watch(this);
-            }
-
+            Interlocked.Increment(ref _debt);
+            Use();
             return true;
         }
 
         while (true)
         {
-            var have = Volatile.Read(ref _inHand);
+            var have = Interlocked.Read(ref _inHand);
             if (have <= 0)
             {
                 return false;
@@ -148,59 +153,130 @@ internal sealed class Allowance(Guid tokenId, bool isLimited, LeaseOffice office
 
             if (Interlocked.CompareExchange(ref _inHand, have - 1, have) == have)
             {
+                Use();
                 return true;
             }
         }
     }
 
-    private async ValueTask<Reservation> FetchAndTakeAsync(CancellationToken aborted)
+    private async ValueTask<Refusal?> FetchAndTakeAsync(CancellationToken aborted)
     {
-        await _turn.WaitAsync(aborted);
+        Interlocked.Increment(ref _waiting);
         try
         {
-            var epoch = Volatile.Read(ref _epoch);
-            if (TryTake())
+            while (true)
             {
-                return new Reservation(null, epoch);
-            }
+                var fetched = await SharedFetch().WaitAsync(aborted);
+                if (TryTake())
+                {
+                    return null;
+                }
 
-            if (_refusedAt is { } at && office.Since(at) < RefusalLasts)
-            {
-                return new Reservation(Refusal.AllowanceSpent, epoch);
+                switch (fetched)
+                {
+                    case Fetched.NothingLeft:
+                        return Refusal.AllowanceSpent;
+                    case Fetched.NoStore:
+                        return Refusal.StoreUnavailable;
+                    default:
+                        // Others were faster: once more.
+                        continue;
+                }
             }
-
-            // Not cancelled with its caller: the lease belongs to everybody who waits.
-            var lease = await office.TryLeaseAsync(tokenId);
-            if (lease is not > 0)
-            {
-                _refusedAt = lease is 0 ? office.Now : null;
-                return new Reservation(lease is 0 ? Refusal.AllowanceSpent : Refusal.StoreUnavailable, epoch);
-            }
-
-            _refusedAt = null;
-            Interlocked.Add(ref _inHand, lease.Value - 1);
-            office.Watch(this);
-            return new Reservation(null, epoch);
         }
         finally
         {
-            _turn.Release();
+            Interlocked.Decrement(ref _waiting);
         }
     }
 
-    private long TakeUnspent() => Interlocked.Exchange(ref _inHand, 0) - Interlocked.Exchange(ref _uncounted, 0);
-
-    private void GiveUnspent(long unspent)
+    private Task<Fetched> SharedFetch()
     {
-        if (unspent > 0)
+        lock (_lock)
         {
-            Interlocked.Add(ref _inHand, unspent);
+            if (_fetch is null or { IsCompleted: true })
+            {
+                // What a finished fetch has left in hand is to be taken before another is begun.
+                _fetch = Interlocked.Read(ref _inHand) > 0 ? Task.FromResult(Fetched.Lease) : FetchAsync(_changes);
+            }
+
+            return _fetch;
         }
-        else
+    }
+
+    /// <summary>Begun under the lock; ends without it.</summary>
+    private async Task<Fetched> FetchAsync(int changes)
+    {
+        var debt = Interlocked.Exchange(ref _debt, 0);
+        try
         {
-            Interlocked.Add(ref _uncounted, -unspent);
+            var lease = await office.LeaseAsync(tokenId, debt, Volatile.Read(ref _waiting));
+            return Receive(lease, changes);
+        }
+        catch (StoreUnavailable failure)
+        {
+            if (!failure.MayHaveHappened)
+            {
+                Interlocked.Add(ref _debt, debt);
+            }
+
+            Watch();
+            return Fetched.NoStore;
+        }
+    }
+
+    private Fetched Receive(long lease, int changes)
+    {
+        lock (_lock)
+        {
+            Interlocked.Add(ref _inHand, lease);
+            if (changes != _changes)
+            {
+                // Leased under another limit than the present one.
+                ReturnLease();
+                return Fetched.Lease;
+            }
+
+            if (lease > 0)
+            {
+                Watch();
+                return Fetched.Lease;
+            }
+
+            // A request that is given back between here and the store is seen by one of the two: Release writes the debt
+            // first and then forgets this.
+            Interlocked.Exchange(ref _spentSince, office.Now);
+            if (Interlocked.Read(ref _debt) >= 0)
+            {
+                return Fetched.NothingLeft;
+            }
+
+            Interlocked.Exchange(ref _spentSince, Never);
+            return Fetched.Lease;
+        }
+    }
+
+    private void ReturnLease()
+    {
+        Interlocked.Add(ref _debt, -Interlocked.Exchange(ref _inHand, 0));
+        Watch();
+    }
+
+    private void Use()
+    {
+        if (!_wasUsed)
+        {
+            _wasUsed = true;
         }
 
-        office.Watch(this);
+        Watch();
+    }
+
+    private void Watch()
+    {
+        if (Volatile.Read(ref _isWatched) == 0 && Interlocked.Exchange(ref _isWatched, 1) == 0)
+        {
+            office.Watch(this);
+        }
     }
 }

@@ -1,32 +1,45 @@
-using System.Data.Common;
 using Dapper;
+using LlmProxy.Storage;
 
 namespace LlmProxy.Limits;
 
+/// <summary>What the store must add to the count of a token; negative when requests are given back.</summary>
+internal readonly record struct Debt(string TokenId, long Requests, long? UsedAt);
+
 /// <summary>Every SQL statement that moves <c>tokens.request_count</c>.</summary>
 [DapperAot]
-internal static class LeaseStore
+internal sealed class LeaseStore(Database database)
 {
-    /// <summary>What is left of the limit; null when the token has none or may not spend any more.</summary>
-    public static long? Remaining(DbConnection connection, DbTransaction transaction, string id) =>
-        connection.QueryFirstOrDefault<long?>(
-            "SELECT max_requests - request_count FROM tokens WHERE id = @id AND is_active = 1", new { id }, transaction);
-
     /// <summary>
-    /// Counts <paramref name="requests"/> if the limit allows all of them. The condition is in the statement itself, so
-    /// that no other writer, in this process or another, can come between.
+    /// Settles the debt and takes a lease, in one transaction. Answers what was leased; 0 when nothing is left. The limit
+    /// is in the statement itself, so that no other writer, in this process or another, can come between.
     /// </summary>
-    public static bool TryAdvance(DbConnection connection, DbTransaction transaction, string id, long requests, long now) =>
-        connection.Execute("""
-            UPDATE tokens SET request_count = request_count + @requests, last_used_at = @now
-            WHERE id = @id AND is_active = 1 AND request_count + @requests <= max_requests
-            """, new { id, requests, now }, transaction) == 1;
+    /// <param name="debt">Of the token that the lease is for.</param>
+    /// <param name="sizeOf">How much to take when so much remains.</param>
+    public Task<long> LeaseAsync(Debt debt, Func<long, long> sizeOf) => database.WriteAsync((connection, transaction) =>
+    {
+        var (id, settled, now) = (debt.TokenId, debt.Requests, debt.UsedAt);
+        connection.Execute(
+            "UPDATE tokens SET request_count = request_count + @settled WHERE id = @id", new { id, settled }, transaction);
+        var remaining = connection.QueryFirstOrDefault<long?>("""
+            SELECT COALESCE(max_requests - request_count, 9223372036854775807) FROM tokens
+            WHERE id = @id AND is_active = 1
+            """, new { id }, transaction);
+        if (remaining is not > 0)
+        {
+            return 0;
+        }
 
-    /// <summary>Counts what was spent without limit, or gives back what was leased and not spent.</summary>
-    public static void Add(DbConnection connection, DbTransaction transaction, string id, long requests, long? now) =>
+        var lease = sizeOf(remaining.Value);
+        return connection.Execute("""
+            UPDATE tokens SET request_count = request_count + @lease, last_used_at = @now
+            WHERE id = @id AND is_active = 1 AND (max_requests IS NULL OR request_count + @lease <= max_requests)
+            """, new { id, lease, now }, transaction) == 1 ? lease : 0;
+    });
+
+    public Task<int> SettleAsync(IReadOnlyList<Debt> debts) => database.WriteAsync((connection, transaction) =>
         connection.Execute("""
-            UPDATE tokens SET request_count = MAX(0, request_count + @requests),
-                last_used_at = COALESCE(@now, last_used_at)
-            WHERE id = @id
-            """, new { id, requests, now }, transaction);
+            UPDATE tokens SET request_count = request_count + @Requests, last_used_at = COALESCE(@UsedAt, last_used_at)
+            WHERE id = @TokenId
+            """, debts, transaction));
 }

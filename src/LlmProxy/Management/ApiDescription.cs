@@ -30,6 +30,12 @@ internal static class ApiDescription
         return services.AddOpenApi(options =>
         {
             options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+            options.CreateSchemaReferenceId = static type => ApiSchemas.NameOf(type);
+            options.AddSchemaTransformer(static (schema, context, _) =>
+            {
+                ApiSchemas.Correct(schema, context.JsonTypeInfo, context.JsonPropertyInfo);
+                return Task.CompletedTask;
+            });
             options.AddDocumentTransformer(static (document, _, _) =>
             {
                 Introduce(document);

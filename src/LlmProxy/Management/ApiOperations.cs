@@ -10,6 +10,9 @@ internal static class ApiOperations
 {
     private static readonly Dictionary<string, string> ResponseDescriptions = new(StringComparer.Ordinal)
     {
+        ["200"] = "Done.",
+        ["201"] = "Created.",
+        ["204"] = "Done; there is nothing to say.",
         ["400"] = "The request is not well-formed; `code` says how and `field` where.",
         ["401"] = "The management token is missing or wrong.",
         ["403"] = "The project is switched off.",
@@ -44,13 +47,7 @@ internal static class ApiOperations
             }
         }
 
-        foreach (var (status, response) in operation.Responses ?? [])
-        {
-            if (response is OpenApiResponse own && ResponseDescriptions.TryGetValue(status, out var description))
-            {
-                own.Description = description;
-            }
-        }
+        operation.Responses = Complete(operation.Responses ?? []);
     }
 
     public static OpenApiSecurityRequirement Requires(OpenApiDocument? document, string scheme) =>
@@ -71,6 +68,42 @@ internal static class ApiOperations
             Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
             {
                 ["application/json"] = new() { Schema = new OpenApiSchemaReference(name, context.Document) },
+            },
+        };
+    }
+
+    private static OpenApiResponses Complete(OpenApiResponses responses)
+    {
+        var completed = new OpenApiResponses();
+        foreach (var (status, response) in responses.OrderBy(static entry => entry.Key, StringComparer.Ordinal))
+        {
+            if (response is OpenApiResponse own)
+            {
+                own.Description = ResponseDescriptions.GetValueOrDefault(status, own.Description ?? string.Empty);
+                own.Headers = HeadersOf(status);
+            }
+
+            completed.Add(status, response);
+        }
+
+        return completed;
+    }
+
+    private static Dictionary<string, IOpenApiHeader>? HeadersOf(string status)
+    {
+        var (name, meaning) = status switch
+        {
+            "201" => ("Location", "The path of what was created."),
+            "401" => ("WWW-Authenticate", "Asks for a bearer token."),
+            "429" => ("Retry-After", "How many seconds this address must wait."),
+            _ => (null, null),
+        };
+        return name is null ? null : new(StringComparer.Ordinal)
+        {
+            [name] = new OpenApiHeader
+            {
+                Description = meaning,
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String },
             },
         };
     }

@@ -14,30 +14,38 @@ internal sealed record ProjectRow(
 
 /// <summary>
 /// A tenant in use: one object for all its live tokens, so that what management changes is seen by all of them at once.
-/// Written by <see cref="ProjectDirectory"/> only.
+/// Written by <see cref="LiveProjects"/> only.
 /// </summary>
-internal sealed class Project(Guid id, string name, bool isActive, Secret providerKey)
+internal sealed class Project(Guid id, ProjectState state)
 {
-    private volatile string _name = name;
-    private volatile bool _isActive = isActive;
-    private volatile Secret _providerKey = providerKey;
+    private volatile ProjectState _state = state;
+    private volatile bool _isDeleted;
 
     public Guid Id => id;
 
-    public string Name => _name;
+    public string Name => _state.Name;
 
-    public bool IsActive => _isActive;
+    public bool IsActive => _state.IsActive;
 
-    public Secret ProviderKey => _providerKey;
+    public Secret ProviderKey => _state.ProviderKey;
 
-    public void Become(string name, bool isActive, Secret providerKey) =>
-        (_name, _isActive, _providerKey) = (name, isActive, providerKey);
+    /// <summary>It is no more, and so are its tokens.</summary>
+    public bool IsDeleted => _isDeleted;
+
+    public long Version => _state.Version;
+
+    public void Become(ProjectState state) => _state = state;
+
+    public void Delete() => _isDeleted = true;
 }
+
+/// <summary>What may change of a project; swapped as a whole, so that nobody sees half a change.</summary>
+internal sealed record ProjectState(string Name, bool IsActive, Secret ProviderKey, long Version);
 
 /// <summary>What a PATCH may change; null leaves it as it is.</summary>
 internal sealed record ProjectChange(string? Name, Secret? ProviderKey, bool? IsActive);
 
-/// <summary>What became of a change.</summary>
+/// <summary>Why a project was not made or changed.</summary>
 internal enum ProjectFault
 {
     None,
@@ -45,4 +53,5 @@ internal enum ProjectFault
     NameTaken,
 }
 
+/// <summary>What became of making or changing a project: it as it is now, or the fault.</summary>
 internal readonly record struct ProjectOutcome(ProjectRow? Row, ProjectFault Fault);

@@ -1,46 +1,100 @@
 using System.Data.Common;
 using Dapper;
+using LlmProxy.Storage;
 
 namespace LlmProxy.Projects;
 
 /// <summary>Every SQL statement about projects.</summary>
 [DapperAot]
-internal static class ProjectStore
+internal sealed class ProjectStore(Database database)
 {
     private const string Columns = """
         id AS Id, name AS Name, sealed_key AS SealedKey, key_last_four AS KeyLastFour, is_active AS IsActive,
-        deactivated_at AS DeactivatedAt, created_at AS CreatedAt, updated_at AS UpdatedAt
+        deactivated_at AS DeactivatedAt, created_at AS CreatedAt, updated_at AS UpdatedAt, version AS Version
         """;
 
     public static StoredProject? Find(DbConnection connection, string id) =>
         connection.QueryFirstOrDefault<StoredProject>($"SELECT {Columns} FROM projects WHERE id = @id", new { id });
 
-    public static StoredProject? FindNamed(DbConnection connection, string name) =>
-        connection.QueryFirstOrDefault<StoredProject>($"SELECT {Columns} FROM projects WHERE name = @name", new { name });
+    public Task<StoredProject?> FindAsync(Guid id, CancellationToken aborted) =>
+        database.ReadAsync(connection => Find(connection, id.ToString()), aborted);
 
-    public static List<StoredProject> List(DbConnection connection, string afterName, int limit) =>
-        connection.Query<StoredProject>(
+    /// <summary>By name, those after <paramref name="afterName"/>.</summary>
+    public Task<List<StoredProject>> ListAsync(string afterName, int limit, CancellationToken aborted) =>
+        database.ReadAsync(connection => connection.Query<StoredProject>(
             $"SELECT {Columns} FROM projects WHERE name > @afterName ORDER BY name LIMIT @limit",
-            new { afterName, limit }).ToList();
+            new { afterName, limit }).ToList(), aborted);
 
-    public static List<StoredProject> All(DbConnection connection) =>
-        connection.Query<StoredProject>($"SELECT {Columns} FROM projects").ToList();
+    public Task<ProjectFault> InsertAsync(StoredProject project) => database.WriteAsync((connection, transaction) =>
+    {
+        if (IdOfName(connection, project.Name) is not null)
+        {
+            return ProjectFault.NameTaken;
+        }
 
-    public static void Insert(DbConnection connection, DbTransaction transaction, StoredProject project) =>
         connection.Execute("""
-            INSERT INTO projects (id, name, sealed_key, key_last_four, is_active, deactivated_at, created_at, updated_at)
-            VALUES (@Id, @Name, @SealedKey, @KeyLastFour, @IsActive, @DeactivatedAt, @CreatedAt, @UpdatedAt)
+            INSERT INTO projects (id, name, sealed_key, key_last_four, is_active, deactivated_at,
+                created_at, updated_at, version)
+            VALUES (@Id, @Name, @SealedKey, @KeyLastFour, @IsActive, @DeactivatedAt, @CreatedAt, @UpdatedAt, @Version)
             """, project, transaction);
+        return ProjectFault.None;
+    });
 
-    public static void Update(DbConnection connection, DbTransaction transaction, StoredProject project) =>
+    /// <summary>Finds the project, changes it, and answers it as it is now.</summary>
+    public Task<(StoredProject? Changed, ProjectFault Fault)> ChangeAsync(Guid id, Action<StoredProject> change) =>
+        database.WriteAsync<(StoredProject?, ProjectFault)>((connection, transaction) =>
+        {
+            if (Find(connection, id.ToString()) is not { } project)
+            {
+                return (null, ProjectFault.NotFound);
+            }
+
+            change(project);
+            if (IdOfName(connection, project.Name) is { } owner && owner != project.Id)
+            {
+                return (null, ProjectFault.NameTaken);
+            }
+
+            project.Version++;
+            Update(connection, transaction, project);
+            ChangeStore.Note(connection, transaction, ChangeStore.Project, project.Id);
+            return (project, ProjectFault.None);
+        });
+
+    /// <summary>Removes the project and, with it, its tokens. False when there is none.</summary>
+    public Task<bool> DeleteAsync(Guid id) => database.WriteAsync((connection, transaction) =>
+    {
+        ChangeStore.Note(connection, transaction, ChangeStore.Project, id.ToString());
+        return connection.Execute("DELETE FROM projects WHERE id = @id", new { id = id.ToString() }, transaction) > 0;
+    });
+
+    /// <summary>Replaces sealed keys for which <paramref name="reseal"/> gives another envelope; answers how many.</summary>
+    public Task<int> ResealAsync(Func<Guid, byte[], byte[]?> reseal) => database.WriteAsync((connection, transaction) =>
+    {
+        var resealed = 0;
+        foreach (var project in connection.Query<StoredProject>(
+            $"SELECT {Columns} FROM projects", transaction: transaction).ToList())
+        {
+            if (reseal(Guid.Parse(project.Id), project.SealedKey) is { } envelope)
+            {
+                project.SealedKey = envelope;
+                Update(connection, transaction, project);
+                resealed++;
+            }
+        }
+
+        return resealed;
+    });
+
+    private static string? IdOfName(DbConnection connection, string name) =>
+        connection.QueryFirstOrDefault<string>("SELECT id FROM projects WHERE name = @name", new { name });
+
+    private static void Update(DbConnection connection, DbTransaction transaction, StoredProject project) =>
         connection.Execute("""
             UPDATE projects SET name = @Name, sealed_key = @SealedKey, key_last_four = @KeyLastFour,
-                is_active = @IsActive, deactivated_at = @DeactivatedAt, updated_at = @UpdatedAt
+                is_active = @IsActive, deactivated_at = @DeactivatedAt, updated_at = @UpdatedAt, version = @Version
             WHERE id = @Id
             """, project, transaction);
-
-    public static bool Delete(DbConnection connection, DbTransaction transaction, string id) =>
-        connection.Execute("DELETE FROM projects WHERE id = @id", new { id }, transaction) > 0;
 }
 
 /// <summary>A row of <c>projects</c>.</summary>
@@ -61,6 +115,8 @@ internal sealed class StoredProject
     public long CreatedAt { get; set; }
 
     public long UpdatedAt { get; set; }
+
+    public long Version { get; set; }
 
     public ProjectRow ToRow() => new(
         Guid.Parse(Id), Name, KeyLastFour, IsActive,

@@ -5,6 +5,4 @@ namespace LlmProxy.Projects;
 /// has them fills this in.
 /// </summary>
 /// <param name="RevokeAllAsync">Revokes them all and ends what runs under them.</param>
-/// <param name="EndAfterAsync">Deletes the project by the function given, then ends what runs under its tokens.</param>
-internal sealed record ProjectTokens(
-    Func<Guid, Task> RevokeAllAsync, Func<Guid, Func<Task<bool>>, Task<bool>> EndAfterAsync);
+internal sealed record ProjectTokens(Func<Guid, Task> RevokeAllAsync);

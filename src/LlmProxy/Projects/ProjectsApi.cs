@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace LlmProxy.Projects;
 
 /// <summary>Projects over HTTP: reads requests strictly, asks the <see cref="ProjectDirectory"/>, writes answers.</summary>
+/// <remarks>The comments of the handlers are the texts of the API description, which does not see private ones.</remarks>
 internal static class ProjectsApi
 {
     private const string ListName = "projects";
@@ -33,7 +34,7 @@ internal static class ProjectsApi
 
     /// <summary>List projects</summary>
     /// <remarks>By name, in pages.</remarks>
-    private static async Task<IResult> ListAsync(
+    internal static async Task<IResult> ListAsync(
         HttpRequest request, ProjectDirectory directory, PageCursor cursors, CancellationToken aborted)
     {
         var query = ListQuery.Of(request);
@@ -55,7 +56,7 @@ internal static class ProjectsApi
 
     /// <summary>Create a project</summary>
     /// <remarks>The provider key is sealed at once and not shown again, but for its last four characters.</remarks>
-    private static async Task<IResult> CreateAsync(HttpContext http, ProjectDirectory directory)
+    internal static async Task<IResult> CreateAsync(HttpContext http, ProjectDirectory directory)
     {
         var body = await StrictJson.ReadAsync(http.Request, ProjectsJson.Default.CreateProject);
         if ((body.Problem ?? ProjectFields.FaultOf(body)) is { } problem)
@@ -73,7 +74,8 @@ internal static class ProjectsApi
     }
 
     /// <summary>Get a project</summary>
-    private static async Task<IResult> GetAsync(string id, ProjectDirectory directory, CancellationToken aborted) =>
+    /// <remarks>The provider key is not shown, but for its last four characters.</remarks>
+    internal static async Task<IResult> GetAsync(string id, ProjectDirectory directory, CancellationToken aborted) =>
         IdOf(id) is { } project && await directory.FindAsync(project, aborted) is { } row
             ? Answer(row, StatusCodes.Status200OK)
             : Problems.NotFound("project").ToResult();
@@ -83,7 +85,7 @@ internal static class ProjectsApi
     /// Members that are absent stay as they are. A new provider key serves the very next request; switching the
     /// project off refuses its tokens until it is switched on again.
     /// </remarks>
-    private static async Task<IResult> ChangeAsync(
+    internal static async Task<IResult> ChangeAsync(
         string id, HttpRequest request, ProjectDirectory directory, ProjectTokens tokens)
     {
         var body = await StrictJson.ReadAsync(request, ProjectsJson.Default.ChangeProject);
@@ -107,9 +109,9 @@ internal static class ProjectsApi
     }
 
     /// <summary>Delete a project</summary>
-    /// <remarks>Ends its tokens, and what runs with them, and forgets both.</remarks>
-    private static async Task<IResult> DeleteAsync(string id, ProjectDirectory directory, ProjectTokens tokens) =>
-        IdOf(id) is { } project && await tokens.EndAfterAsync(project, () => directory.DeleteAsync(project))
+    /// <remarks>Its tokens go with it; what runs under them ends within a second.</remarks>
+    internal static async Task<IResult> DeleteAsync(string id, ProjectDirectory directory) =>
+        IdOf(id) is { } project && await directory.DeleteAsync(project)
             ? TypedResults.NoContent()
             : Problems.NotFound("project").ToResult();
 

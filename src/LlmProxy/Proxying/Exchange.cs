@@ -1,6 +1,5 @@
 using System.Net;
 using LlmProxy.Http;
-using LlmProxy.Limits;
 using LlmProxy.Providers;
 using LlmProxy.Tokens;
 
@@ -50,8 +49,8 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
 
     public Grant? Grant { get; set; }
 
-    /// <summary>The request that was taken from the allowance; null while none was.</summary>
-    public Reservation? Reservation { get; set; }
+    /// <summary>Set once a request of the allowance was taken; cleared when it was given back.</summary>
+    public bool IsReserved { get; set; }
 
     /// <summary>When the request began to leave for the provider; 0 if it never did.</summary>
     public long SentUpstream { get; set; }

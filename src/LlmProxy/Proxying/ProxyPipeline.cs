@@ -95,13 +95,13 @@ internal sealed class ProxyPipeline(
             return Refusal.Overloaded;
         }
 
-        var reservation = await grant.Allowance.ReserveAsync(http.RequestAborted);
-        if (reservation.Refusal is not null)
+        refusal = await grant.Allowance.ReserveAsync(http.RequestAborted);
+        if (refusal is not null)
         {
-            return reservation.Refusal;
+            return refusal;
         }
 
-        exchange.Reservation = reservation;
+        exchange.IsReserved = true;
 
         // 6. Ask the provider, with the project's key in place of the caller's token, and bring back its answer.
         return await new Forwarding(exchange, destination, grant, clock).RunAsync(clients.For(destination.Provider));
@@ -128,10 +128,11 @@ internal sealed class ProxyPipeline(
 
     private void Settle(Exchange exchange)
     {
-        // Reserved, and nothing left for the provider: the request goes back to whoever asks next.
-        if (exchange is { Reservation: { } reservation, SentUpstream: 0, Grant: { } grant })
+        // Reserved, and nothing left for the provider: the request is given back.
+        if (exchange is { IsReserved: true, SentUpstream: 0, Grant: { } grant })
         {
-            grant.Allowance.Release(reservation);
+            grant.Allowance.Release();
+            exchange.IsReserved = false;
         }
 
         exchange.Status = exchange.Http.Response.StatusCode;

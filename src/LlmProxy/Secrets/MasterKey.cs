@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using LlmProxy.Settings;
 
 namespace LlmProxy.Secrets;
@@ -7,42 +8,51 @@ namespace LlmProxy.Secrets;
 /// The key under which everything secret in the database is sealed: from the settings, or from a file beside the
 /// database that is made on first start. It is never in the database.
 /// </summary>
-internal sealed partial class MasterKey
+internal sealed class MasterKey(SecretsOptions options, ILogger<MasterKey> logger)
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    public MasterKey(SecretsOptions options, ILogger<MasterKey> logger)
-    {
-        Present = options.Key ?? ReadOrMake(options.KeyFile, logger);
-        Previous = options.PreviousKey;
-    }
+    private byte[]? _present;
 
-    public byte[] Present { get; }
+    public byte[] Present => _present ?? throw new InvalidOperationException("The master key is opened at start.");
 
-    public byte[]? Previous { get; }
+    /// <summary>What some of the database may still be sealed with.</summary>
+    public byte[]? Previous => options.PreviousKey;
 
-    private static byte[] ReadOrMake(string path, ILogger logger)
+    /// <param name="keyFile">Where the key stands when the settings have none.</param>
+    /// <param name="isNewDatabase">Nothing is sealed yet, so a new key may be made.</param>
+    public void Open(string keyFile, bool isNewDatabase)
     {
         try
         {
-            if (!File.Exists(path))
-            {
-                Make(path);
-                LogMade(logger, Path.GetFullPath(path));
-            }
-
-            var key = new byte[SecretsOptions.KeyBytes];
-            return Convert.TryFromBase64String(File.ReadAllText(path).Trim(), key, out var length) && length == key.Length
-                ? key
-                : throw new StartFailure($"ENCRYPTION_KEY: the key file '{path}' does not hold base64 of 32 bytes.");
+            _present = options.Key ?? ReadOrMake(keyFile, isNewDatabase);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new StartFailure($"ENCRYPTION_KEY: the key file '{path}' cannot be used: {failure.Message}");
+            throw new StartFailure($"ENCRYPTION_KEY: the key file '{keyFile}' cannot be used: {failure.Message}");
         }
     }
 
-    /// <summary>The file appears whole or not at all, and the first of two processes that start together wins.</summary>
+    private byte[] ReadOrMake(string path, bool isNewDatabase)
+    {
+        if (!File.Exists(path))
+        {
+            if (!isNewDatabase)
+            {
+                throw new StartFailure(
+                    $"ENCRYPTION_KEY: it is not set, and the key file '{path}' that belongs to the database is not there.");
+            }
+
+            Make(path);
+            logger.MadeMasterKey(Path.GetFullPath(path));
+        }
+
+        return SecretsOptions.KeyOf(File.ReadAllText(path).Trim())
+            ?? throw new StartFailure(
+                $"ENCRYPTION_KEY: the key file '{path}' does not hold base64 of {SecretsOptions.KeyBytes} bytes.");
+    }
+
+    /// <summary>The file appears whole or not at all, and of two processes that start together the first one wins.</summary>
     private static void Make(string path)
     {
         var temporary = $"{path}.{Environment.ProcessId}";
@@ -53,8 +63,8 @@ internal sealed partial class MasterKey
             UnixCreateMode = OwnerOnly,
         }))
         {
-            var key = RandomNumberGenerator.GetBytes(SecretsOptions.KeyBytes);
-            stream.Write(System.Text.Encoding.ASCII.GetBytes(Convert.ToBase64String(key) + "\n"));
+            var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(SecretsOptions.KeyBytes));
+            stream.Write(Encoding.ASCII.GetBytes(key + "\n"));
             stream.Flush(flushToDisk: true);
         }
 
@@ -67,8 +77,4 @@ internal sealed partial class MasterKey
             File.Delete(temporary);
         }
     }
-
-    [LoggerMessage(1200, LogLevel.Warning,
-        "A master key was made in {Path}: back it up apart from the database, without it no provider key can be read")]
-    private static partial void LogMade(ILogger logger, string path);
 }

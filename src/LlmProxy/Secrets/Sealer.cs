@@ -16,17 +16,19 @@ internal sealed class Sealer(MasterKey masterKey)
     private const int TagBytes = 16;
     private const int HeadBytes = 1 + IdBytes + NonceBytes + TagBytes;
 
-    private readonly SealingKey _present = new(masterKey.Present);
-    private readonly SealingKey? _previous = masterKey.Previous is { } key ? new SealingKey(key) : null;
+    // Not before the master key is open, which is after all objects are made.
+    private readonly Lazy<SealingKey> _present = new(() => new SealingKey(masterKey.Present));
+    private readonly Lazy<SealingKey?> _previous =
+        new(() => masterKey.Previous is { } key ? new SealingKey(key) : null);
 
     public byte[] Seal(ReadOnlySpan<byte> secret, string purpose)
     {
         var envelope = new byte[HeadBytes + secret.Length];
         envelope[0] = Version;
-        _present.Id.CopyTo(envelope.AsSpan(1));
+        _present.Value.Id.CopyTo(envelope.AsSpan(1));
         var nonce = envelope.AsSpan(1 + IdBytes, NonceBytes);
         RandomNumberGenerator.Fill(nonce);
-        using var aes = new AesGcm(_present.Key, TagBytes);
+        using var aes = new AesGcm(_present.Value.Key, TagBytes);
         aes.Encrypt(nonce, secret, envelope.AsSpan(HeadBytes), envelope.AsSpan(HeadBytes - TagBytes, TagBytes),
             Encoding.UTF8.GetBytes(purpose));
         return envelope;
@@ -56,13 +58,13 @@ internal sealed class Sealer(MasterKey masterKey)
 
     /// <summary>Whether the envelope was sealed by another key than the present one.</summary>
     public bool NeedsReseal(ReadOnlySpan<byte> envelope) =>
-        envelope.Length < HeadBytes || !envelope.Slice(1, IdBytes).SequenceEqual(_present.Id);
+        envelope.Length < HeadBytes || !envelope.Slice(1, IdBytes).SequenceEqual(_present.Value.Id);
 
     private SealingKey? KeyFor(ReadOnlySpan<byte> envelope)
     {
         var id = envelope.Slice(1, IdBytes);
-        return id.SequenceEqual(_present.Id) ? _present
-            : _previous is not null && id.SequenceEqual(_previous.Id) ? _previous
+        return id.SequenceEqual(_present.Value.Id) ? _present.Value
+            : _previous.Value is { } previous && id.SequenceEqual(previous.Id) ? previous
             : null;
     }
 

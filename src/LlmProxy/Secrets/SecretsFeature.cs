@@ -1,5 +1,6 @@
 namespace LlmProxy.Secrets;
 
+/// <summary>The feature's door.</summary>
 internal static class SecretsFeature
 {
     public static IServiceCollection AddSecrets(this IServiceCollection services, SecretsOptions options)
@@ -7,6 +8,7 @@ internal static class SecretsFeature
         services.AddSingleton(options);
         services.AddSingleton<MasterKey>();
         services.AddSingleton<Sealer>();
+        services.AddSingleton<TokenHasher>();
         return services;
     }
 }

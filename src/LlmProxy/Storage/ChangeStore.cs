@@ -5,17 +5,20 @@ namespace LlmProxy.Storage;
 
 /// <summary>The list of what management changed, by which instances on one database hear of each other's changes.</summary>
 [DapperAot]
-internal static class ChangeStore
+internal sealed class ChangeStore(Database database)
 {
     public const string Project = "project";
     public const string Token = "token";
 
     /// <summary>All tokens of the project whose id stands beside it.</summary>
-    public const string Tokens = "tokens";
+    public const string TokensOfProject = "tokens";
 
-    // An instance that has slept through more than this starts from an empty memory anyway.
+    /// <summary>So many changes are kept. An instance that sleeps through more sees that their numbers do not follow.</summary>
     private const long Kept = 10_000;
 
+    private const int PageMax = 1_000;
+
+    /// <summary>Part of the transaction that makes the change, so that the one is never there without the other.</summary>
     public static void Note(DbConnection connection, DbTransaction transaction, string kind, string id)
     {
         connection.Execute("INSERT INTO changes (kind, id) VALUES (@kind, @id)", new { kind, id }, transaction);
@@ -23,17 +26,19 @@ internal static class ChangeStore
             new { Kept }, transaction);
     }
 
-    public static long Last(DbConnection connection) =>
-        connection.QueryFirst<long>("SELECT COALESCE(MAX(number), 0) FROM changes");
+    public Task<long> LastAsync(CancellationToken aborted) => database.ReadAsync(
+        static connection => connection.QueryFirst<long>("SELECT COALESCE(MAX(number), 0) FROM changes"), aborted);
 
-    public static List<Change> Since(DbConnection connection, long number) =>
-        connection.Query<Change>(
-            "SELECT number AS Number, kind AS Kind, id AS Id FROM changes WHERE number > @number ORDER BY number",
-            new { number }).ToList();
+    /// <summary>The next page of changes after <paramref name="number"/>, oldest first.</summary>
+    public Task<List<StoredChange>> SinceAsync(long number, CancellationToken aborted) => database.ReadAsync(
+        connection => connection.Query<StoredChange>("""
+            SELECT number AS Number, kind AS Kind, id AS Id FROM changes
+            WHERE number > @number ORDER BY number LIMIT @PageMax
+            """, new { number, PageMax }).ToList(), aborted);
 }
 
 /// <summary>A row of <c>changes</c>.</summary>
-internal sealed class Change
+internal sealed class StoredChange
 {
     public long Number { get; set; }
 

@@ -1,77 +1,65 @@
+using System.Collections.Concurrent;
 using System.Data.Common;
-using System.Threading.Channels;
 using LlmProxy.Settings;
 using Microsoft.Data.Sqlite;
 
 namespace LlmProxy.Storage;
 
-/// <summary>The store did not answer, or not in time. Whoever asked must not guess what it would have said.</summary>
-internal sealed class StoreUnavailable(string message, Exception? inner = null) : Exception(message, inner);
-
 /// <summary>
-/// The SQLite database. One writer gathers what is waiting into one transaction (group commit: a commit is an fsync,
-/// and a thousand callers can share it); readers have connections of their own and never wait for the writer (WAL).
-/// SQLite blocks its caller, so all of it runs on the thread pool and never on an event loop.
+/// The SQLite database: one writer (<see cref="GroupCommit"/>), and readers with connections of their own, who never
+/// wait for it (WAL). SQLite blocks its caller, so all of it runs on the thread pool and never on an event loop.
 /// </summary>
-internal sealed partial class Database(StorageOptions options, ILogger<Database> logger) : IAsyncDisposable
+internal sealed class Database(StorageOptions options, TimeProvider clock, ILogger<Database> logger) : IAsyncDisposable
 {
-    private const int QueuedMax = 16_384;
-    private const int BatchMax = 512;
-    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan WritePatience = TimeSpan.FromSeconds(15);
+    // SQLite answers in microseconds: more at once than cores would only wait for each other.
+    private const int ReadersMax = 4;
+    private const int LockedSecondsMax = 2;
 
-    private readonly Channel<Write> _queue = Channel.CreateBounded<Write>(
-        new BoundedChannelOptions(QueuedMax) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    // FULL: what was answered with 2xx survives a power cut. Without a timeout of SQLite's own, the driver would try again
+    // every 150 ms only.
+    private const string WriterPragmas =
+        "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+
+    private const string ReaderPragmas = "PRAGMA busy_timeout = 2000; PRAGMA query_only = ON;";
+
+    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(5);
 
     private readonly string _connectionString = new SqliteConnectionStringBuilder
     {
         DataSource = options.Path,
-        Mode = SqliteOpenMode.ReadWriteCreate,
         ForeignKeys = true,
-        Pooling = true,
-        DefaultTimeout = 5,
+        Pooling = false,
+        DefaultTimeout = LockedSecondsMax,
     }.ToString();
 
-    private SqliteConnection? _writer;
-    private Task _writing = Task.CompletedTask;
+    private readonly ConcurrentBag<SqliteConnection> _readers = [];
+    private readonly SemaphoreSlim _readerPlaces = new(ReadersMax);
+    private GroupCommit? _writer;
 
     /// <summary>Makes or opens the file, brings it to the present schema, and starts the writer.</summary>
-    public async Task OpenAsync(CancellationToken stop)
-    {
-        try
-        {
-            DatabaseFile.Prepare(options.Path);
-            _writer = Connect();
-            Migrator.Run((SqliteConnection)_writer, _connectionString, logger);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or SqliteException
-            or ArgumentException or NotSupportedException)
-        {
-            throw new StartFailure($"DATABASE_PATH: the database '{options.Path}' cannot be opened: {failure.Message}");
-        }
+    public Task OpenAsync(CancellationToken stop) => Task.Run(Open, stop);
 
-        _writing = Task.Run(WriteAllAsync, CancellationToken.None);
-        await CheckAsync(stop);
-    }
-
-    /// <summary>Asks the store something; throws when it does not answer.</summary>
+    /// <summary>Asks the store something real; throws when it does not answer.</summary>
     public Task CheckAsync(CancellationToken aborted) => ReadAsync(static connection =>
     {
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT COUNT(*) FROM sealed_secrets";
+        command.CommandText = "SELECT COUNT(*) FROM keys";
         return command.ExecuteScalar();
     }, aborted);
 
     /// <summary>Runs a query on the thread pool, on a connection of its own.</summary>
     public async Task<T> ReadAsync<T>(Func<DbConnection, T> query, CancellationToken aborted)
     {
+        if (!await _readerPlaces.WaitAsync(ReadPatience, aborted))
+        {
+            throw new StoreUnavailable("Too many queries are waiting for the database.");
+        }
+
         try
         {
-            return await Task.Run(() =>
-            {
-                using var connection = Connect();
-                return query(connection);
-            }, aborted).WaitAsync(ReadPatience, aborted);
+            // The query ends when it ends: not the caller's leaving but the query itself frees the place.
+            var answer = Task.Run(() => Read(query), CancellationToken.None);
+            return await answer.WaitAsync(ReadPatience, clock, aborted);
         }
         catch (Exception failure) when (failure is SqliteException or TimeoutException)
         {
@@ -79,131 +67,108 @@ internal sealed partial class Database(StorageOptions options, ILogger<Database>
         }
     }
 
-    /// <summary>
-    /// Hands a change to the writer and waits until it is on disk. A caller that stops waiting does not undo the change.
-    /// </summary>
-    public async Task<T> WriteAsync<T>(Func<DbConnection, DbTransaction, T> change)
-    {
-        var write = new Write<T>(change);
-        if (!_queue.Writer.TryWrite(write.Erased))
-        {
-            throw new StoreUnavailable("Too many changes are waiting to be written.");
-        }
+    /// <summary>Hands a change to the writer and waits until it is on disk.</summary>
+    public Task<T> WriteAsync<T>(Func<DbConnection, DbTransaction, T> work) =>
+        _writer?.WriteAsync(work) ?? throw new InvalidOperationException("The database is opened at start.");
 
-        try
-        {
-            return await write.Done.WaitAsync(WritePatience);
-        }
-        catch (Exception failure) when (failure is SqliteException or TimeoutException)
-        {
-            throw new StoreUnavailable("The change could not be written.", failure);
-        }
-    }
-
+    /// <summary>Writes what is waiting and closes. Nobody may ask anything any more.</summary>
     public async ValueTask DisposeAsync()
     {
-        _queue.Writer.TryComplete();
-        await _writing;
+        while (_readers.TryTake(out var reader))
+        {
+            await reader.DisposeAsync();
+        }
+
+        // Last, because the last connection to close tidies up the write-ahead log.
         if (_writer is not null)
         {
             await _writer.DisposeAsync();
         }
 
-        SqliteConnection.ClearAllPools();
+        _readerPlaces.Dispose();
     }
 
-    private SqliteConnection Connect()
+    private void Open()
     {
-        var connection = new SqliteConnection(_connectionString);
-        connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
-        command.ExecuteNonQuery();
-        return connection;
-    }
-
-    private async Task WriteAllAsync()
-    {
-        var batch = new List<Write>(BatchMax);
-        while (await _queue.Reader.WaitToReadAsync())
-        {
-            while (batch.Count < BatchMax && _queue.Reader.TryRead(out var write))
-            {
-                batch.Add(write);
-            }
-
-            Commit(batch);
-            batch.Clear();
-        }
-    }
-
-    /// <summary>All or nothing on disk, but one change that fails does not take the others with it.</summary>
-    private void Commit(List<Write> batch)
-    {
+        SqliteConnection? connection = null;
         try
         {
-            using var transaction = _writer!.BeginTransaction(deferred: false);
-            foreach (var write in batch)
-            {
-                transaction.Save("one");
-                try
-                {
-                    write.Run(_writer, transaction);
-                }
-#pragma warning disable CA1031 // Whatever it is, it belongs to the caller who waits for this change.
-                catch (Exception failure)
-#pragma warning restore CA1031
-                {
-                    write.Failure = failure;
-                    transaction.Rollback("one");
-                }
+            DatabaseFile.Prepare(options.Path);
+            connection = Connect(isReader: false);
+            Migrator.Run(connection, _connectionString, Migrator.Scripts(), logger);
+            _writer = new GroupCommit(connection, clock, logger);
+            _writer.Start();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or SqliteException
+            or ArgumentException or NotSupportedException)
+        {
+            connection?.Dispose();
+            throw new StartFailure($"DATABASE_PATH: the database '{options.Path}' cannot be opened: {Plain(failure)}");
+        }
+        catch (StartFailure)
+        {
+            connection?.Dispose();
+            throw;
+        }
+    }
 
-                transaction.Release("one");
+    private T Read<T>(Func<DbConnection, T> query)
+    {
+        SqliteConnection? connection = null;
+        try
+        {
+            connection = _readers.TryTake(out var idle) ? idle : Connect(isReader: true);
+            var answer = query(connection);
+            _readers.Add(connection);
+            return answer;
+        }
+        catch
+        {
+            // What failed once may be broken.
+            connection?.Dispose();
+            throw;
+        }
+        finally
+        {
+            _readerPlaces.Release();
+        }
+    }
+
+    private SqliteConnection Connect(bool isReader)
+    {
+        var connection = new SqliteConnection(_connectionString);
+        try
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            if (isReader)
+            {
+                command.CommandText = ReaderPragmas;
+            }
+            else
+            {
+                command.CommandText = WriterPragmas;
             }
 
-            transaction.Commit();
-            batch.ForEach(static write => write.Finish(write.Failure));
+            command.ExecuteNonQuery();
+            return connection;
         }
-        catch (SqliteException failure)
+        catch
         {
-            LogCommitFailed(logger, failure);
-            batch.ForEach(write => write.Finish(failure));
+            connection.Dispose();
+            throw;
         }
     }
 
-    [LoggerMessage(1300, LogLevel.Error, "A transaction could not be committed")]
-    private static partial void LogCommitFailed(ILogger logger, Exception failure);
-
-    private sealed class Write(Action<DbConnection, DbTransaction> run, Action<Exception?> finish)
-    {
-        public Exception? Failure { get; set; }
-
-        public void Run(DbConnection connection, DbTransaction transaction) => run(connection, transaction);
-
-        public void Finish(Exception? failure) => finish(failure);
-    }
-
-    private sealed class Write<T>
-    {
-        private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private T _result = default!;
-
-        public Write(Func<DbConnection, DbTransaction, T> change) => Erased = new Write(
-            (connection, transaction) => _result = change(connection, transaction),
-            failure =>
-            {
-                if (failure is null)
-                {
-                    _done.SetResult(_result);
-                }
-                else
-                {
-                    _done.SetException(failure);
-                }
-            });
-
-        public Write Erased { get; }
-
-        public Task<T> Done => _done.Task;
-    }
+    private static string Plain(Exception failure) => failure is SqliteException { SqliteErrorCode: var code } sqlite
+        ? code switch
+        {
+            SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED => "another program has locked it.",
+            SQLitePCL.raw.SQLITE_NOTADB => "it is not an SQLite database.",
+            SQLitePCL.raw.SQLITE_CORRUPT => "it is damaged.",
+            SQLitePCL.raw.SQLITE_READONLY => "it is read-only.",
+            SQLitePCL.raw.SQLITE_FULL => "the disk is full.",
+            _ => sqlite.Message,
+        }
+        : failure.Message;
 }

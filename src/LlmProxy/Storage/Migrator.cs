@@ -8,16 +8,16 @@ using Microsoft.Data.Sqlite;
 namespace LlmProxy.Storage;
 
 /// <summary>
-/// Brings the database to the schema of this version, script by script, each in a transaction of its own. Never goes
-/// back: a database that a newer version has touched is left alone.
+/// Brings the database to the schema of this version, in one transaction: whoever is killed half-way finds it as it was.
+/// Never goes back: a database that a newer version has touched is left alone.
 /// </summary>
 internal static class Migrator
 {
     private const string Folder = "LlmProxy.Storage.Migrations.";
 
-    public static void Run(SqliteConnection connection, string connectionString, ILogger logger)
+    public static void Run(
+        SqliteConnection connection, string connectionString, IReadOnlyList<SqlScript> scripts, ILogger logger)
     {
-        var scripts = Scripts();
         var applied = Applied(connection);
         if (applied.FirstOrDefault(name => scripts.All(script => script.Name != name)) is { } unknown)
         {
@@ -34,18 +34,23 @@ internal static class Migrator
 
         var result = DeployChanges.To.SqliteDatabase(connectionString)
             .WithScripts(scripts)
-            .WithTransactionPerScript()
+            .WithTransaction()
             .LogTo(new UpgradeLog(logger))
             .Build()
             .PerformUpgrade();
-        if (!result.Successful)
+
+        // Another instance that started at the same moment may have been faster.
+        if (!result.Successful && Applied(connection).Count < scripts.Count)
         {
             throw new StartFailure(
                 $"DATABASE_PATH: script '{result.ErrorScript?.Name}' failed: {result.Error?.Message}");
         }
+
+        logger.Migrated(connection.DataSource, scripts[^1].Name);
     }
 
-    private static List<SqlScript> Scripts()
+    /// <summary>The scripts of this version, oldest first.</summary>
+    public static IReadOnlyList<SqlScript> Scripts()
     {
         var assembly = typeof(Migrator).Assembly;
         return [.. assembly.GetManifestResourceNames()

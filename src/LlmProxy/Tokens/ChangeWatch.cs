@@ -4,24 +4,59 @@ using LlmProxy.Storage;
 namespace LlmProxy.Tokens;
 
 /// <summary>
-/// Hears of what other instances on the same database change, twice a second: a token that is revoked there ends here
-/// within a second.
+/// Hears twice a second of what was changed by other instances on the same database: a token that is revoked there ends
+/// here within a second. It also ends what runs under the tokens of a project that was deleted here.
 /// </summary>
-internal sealed partial class ChangeWatch(
-    Database database, TokenGate gate, TokenIssuer tokens, ProjectDirectory projects, TimeProvider clock, ILogger<ChangeWatch> logger)
-    : BackgroundService
+internal sealed class ChangeWatch(
+    ChangeStore changes, TokenIssuer tokens, ProjectDirectory projects, LiveProjects live, TimeProvider clock,
+    ILogger<ChangeWatch> logger) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    // Touched by the loop alone, once it runs.
+    private long _seen;
+
+    /// <summary>Before the first request: whatever is read from the store later is at least as new as this.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _seen = await changes.LastAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <summary>Follows everything that was changed since the last time.</summary>
+    public async Task CatchUpAsync(CancellationToken stop)
+    {
+        try
+        {
+            while (await changes.SinceAsync(_seen, stop) is [var first, ..] page)
+            {
+                if (first.Number > _seen + 1)
+                {
+                    // Some are gone already: this process was held up for longer than they are kept.
+                    await FollowEverythingAsync(stop);
+                }
+
+                foreach (var change in page)
+                {
+                    await FollowAsync(change, stop);
+                    _seen = change.Number;
+                }
+            }
+        }
+        catch (StoreUnavailable failure)
+        {
+            logger.ChangesAreUnread(failure);
+        }
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Pause, clock);
         try
         {
-            var seen = await FollowAsync(null, stoppingToken);
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                seen = await FollowAsync(seen, stoppingToken);
+                await CatchUpAsync(stoppingToken);
             }
         }
         catch (OperationCanceledException)
@@ -30,43 +65,31 @@ internal sealed partial class ChangeWatch(
         }
     }
 
-    private async Task<long?> FollowAsync(long? seen, CancellationToken stop)
-    {
-        try
-        {
-            var from = seen ?? 0;
-            var changes = await database.ReadAsync(connection => ChangeStore.Since(connection, from), stop);
-            foreach (var change in changes.Where(_ => seen is not null))
-            {
-                await ApplyAsync(change, stop);
-            }
-
-            return changes.Count > 0 ? changes[^1].Number : from;
-        }
-        catch (StoreUnavailable failure)
-        {
-            LogBlind(logger, failure);
-            return seen;
-        }
-    }
-
-    private async Task ApplyAsync(Change change, CancellationToken stop)
+    private async Task FollowAsync(StoredChange change, CancellationToken stop)
     {
         var id = Guid.Parse(change.Id);
-        if (change.Kind == ChangeStore.Token)
+        switch (change.Kind)
         {
-            await tokens.ReloadAsync(id, stop);
-            return;
-        }
-
-        // Each by what the store says of it now: a token that was issued after the others were revoked lives.
-        await projects.ReloadAsync(id, stop);
-        foreach (var grant in gate.GrantsOf(id))
-        {
-            await tokens.ReloadAsync(grant.TokenId, stop);
+            case ChangeStore.Token:
+                await tokens.ReloadAsync(id, stop);
+                break;
+            case ChangeStore.TokensOfProject:
+                await tokens.ReloadProjectAsync(id, stop);
+                break;
+            default:
+                await projects.ReloadAsync(id, stop);
+                await tokens.ReloadProjectAsync(id, stop);
+                break;
         }
     }
 
-    [LoggerMessage(1001, LogLevel.Warning, "Changes of other instances could not be read")]
-    private static partial void LogBlind(ILogger logger, Exception failure);
+    private async Task FollowEverythingAsync(CancellationToken stop)
+    {
+        foreach (var project in live.All)
+        {
+            await projects.ReloadAsync(project.Id, stop);
+        }
+
+        await tokens.ReloadAllAsync(stop);
+    }
 }

@@ -1,38 +1,41 @@
 using LlmProxy.Limits;
 using LlmProxy.Projects;
+using LlmProxy.Secrets;
 
 namespace LlmProxy.Tokens;
 
 /// <summary>
-/// What a live token permits, as held in memory. There is one a token in a process, so that revoking it is seen by every
-/// request that runs under it.
+/// What a token permits, as held in memory. There is one a token in a process, so that revoking it is seen by every
+/// request that runs under it. Written by <see cref="TokenGate"/> under its lock, read by requests.
 /// </summary>
-internal sealed class Grant(Guid tokenId, TokenHash hash, Project project, DateTimeOffset expiresAt, Allowance allowance)
-    : IDisposable
+#pragma warning disable CA1001 // It has neither timer nor wait handle, and a request may look at its token at any time.
+internal sealed class Grant
+#pragma warning restore CA1001
 {
     private readonly CancellationTokenSource _revoked = new();
+    private long _expiresAt;
 
-    // Ticks in UTC; written by management, read by requests.
-    private long _expiresAt = expiresAt.UtcTicks;
-    private volatile bool _hasExpired;
-
-    public Guid TokenId => tokenId;
-
-    public TokenHash Hash => hash;
-
-    public Project Project => project;
-
-    public Allowance Allowance => allowance;
-
-    public DateTimeOffset ExpiresAt
+    public Grant(StoredToken token, TokenHash hash, Project project, Allowance allowance)
     {
-        get => new(Interlocked.Read(ref _expiresAt), TimeSpan.Zero);
-        set
+        (TokenId, Hash, Project, Allowance) = (Guid.Parse(token.Id), hash, project, allowance);
+        (_expiresAt, Version) = (token.ExpiresAt, token.Version);
+        if (!token.IsActive)
         {
-            Interlocked.Exchange(ref _expiresAt, value.UtcTicks);
-            _hasExpired = false;
+            Revoke();
         }
     }
+
+    public Guid TokenId { get; }
+
+    public TokenHash Hash { get; }
+
+    public Project Project { get; }
+
+    public Allowance Allowance { get; }
+
+    public DateTimeOffset ExpiresAt => DateTimeOffset.FromUnixTimeMilliseconds(ExpiresAtMilliseconds);
+
+    public long ExpiresAtMilliseconds => Interlocked.Read(ref _expiresAt);
 
     /// <summary>Ends what runs under the token.</summary>
     public CancellationToken Revoked => _revoked.Token;
@@ -42,19 +45,21 @@ internal sealed class Grant(Guid tokenId, TokenHash hash, Project project, DateT
     /// <summary>Set by each use; the gate clears it to find out who rests.</summary>
     public bool WasUsed { get; set; }
 
-    /// <summary>Once expired, always expired: a clock that jumps back revives nothing.</summary>
-    public bool HasExpiredAt(DateTimeOffset now)
-    {
-        if (!_hasExpired && now.UtcTicks >= Interlocked.Read(ref _expiresAt))
-        {
-            _hasExpired = true;
-        }
+    /// <summary>The version of the row that this grant says.</summary>
+    public long Version { get; private set; }
 
-        return _hasExpired;
+    /// <summary>Takes on what a row says. A revoked grant never comes to life again; its token gets a new one.</summary>
+    public void Follow(StoredToken token)
+    {
+        Version = token.Version;
+        Interlocked.Exchange(ref _expiresAt, token.ExpiresAt);
+        Allowance.Follow(isLimited: token.MaxRequests is not null);
+        if (!token.IsActive)
+        {
+            Revoke();
+        }
     }
 
     /// <summary>Takes effect at once for new requests; running ones are ended on the thread pool.</summary>
     public void Revoke() => _ = _revoked.CancelAsync();
-
-    public void Dispose() => _revoked.Dispose();
 }

@@ -17,6 +17,7 @@ internal sealed record TokenRow(
 /// <summary>What a PATCH may change; null leaves it as it is, 0 requests means no limit.</summary>
 internal sealed record TokenChange(bool? IsActive, long? MaxRequests, DateTimeOffset? ExpiresAt);
 
+/// <summary>Why no token was issued.</summary>
 internal enum IssueFault
 {
     None,

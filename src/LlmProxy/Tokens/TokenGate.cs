@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.CodeAnalysis;
 using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Projects;
+using LlmProxy.Secrets;
 using LlmProxy.Storage;
 
 namespace LlmProxy.Tokens;
@@ -16,39 +16,28 @@ internal readonly record struct Admission(Grant? Grant, Refusal? Refusal, string
 /// tokens ever existed.
 /// </summary>
 internal sealed class TokenGate(
-    Database database, TokenHasherSource hashers, ProjectDirectory projects, LeaseOffice leases, TimeProvider clock)
+    TokenStore store, TokenHasher hasher, LiveProjects projects, LeaseOffice leases, TimeProvider clock)
 {
-    private const int GrantsMax = 100_000;
-    private const int UnknownMax = 10_000;
-    private static readonly TimeSpan UnknownLasts = TimeSpan.FromSeconds(10);
+    private const int LookUpsMax = 4_096;
 
-    // The wall clock may jump; the monotonic one says how far it must have come at least.
-    private readonly DateTimeOffset _startedAt = clock.GetUtcNow();
-    private readonly long _started = clock.GetTimestamp();
+    // Looking for who rests must end, even when everybody was used.
+    private const int SecondChancesMax = 64;
 
+    private readonly TokenClock _time = new(clock);
+    private readonly UnknownTokens _unknown = new(clock);
     private readonly ConcurrentDictionary<TokenHash, Grant> _grants = new();
-    private readonly ConcurrentDictionary<TokenHash, long> _unknown = new();
-    private readonly ConcurrentDictionary<TokenHash, Lazy<Task<Grant?>>> _lookups = new();
+    private readonly Lock _lock = new();
 
-    // Also grants that were put out of memory while requests run under them: revocation must reach those too.
-    private readonly ConcurrentDictionary<Guid, WeakReference<Grant>> _byId = new();
+    // Guarded by _lock. Grants that were put out of memory are in _live as long as requests run under them: revocation
+    // must reach those too, and their token must not get a second grant.
+    private readonly LiveObjects<Grant> _live = new();
+    private readonly Dictionary<TokenHash, LookUp> _lookUps = [];
 
     // In the order of their coming, for putting out who rests (second chance). Guarded by _lock.
     private readonly Queue<Grant> _order = new();
-    private readonly Lock _lock = new();
 
-    // Raised by each change of management: what was read before it may be stale.
-    private long _changes;
-
-    /// <summary>Now, never earlier than the time that has really passed since the start allows.</summary>
-    private DateTimeOffset Now
-    {
-        get
-        {
-            var (wall, least) = (clock.GetUtcNow(), _startedAt + clock.GetElapsedTime(_started));
-            return wall > least ? wall : least;
-        }
-    }
+    /// <summary>How many tokens are kept in memory.</summary>
+    public int GrantsMax { get; init; } = 100_000;
 
     /// <summary>Who asks. No I/O when the token is known, or known to be unknown.</summary>
     public ValueTask<Admission> AdmitAsync(string secret, CancellationToken aborted)
@@ -58,162 +47,195 @@ internal sealed class TokenGate(
             return ValueTask.FromResult(Refused(secret.Length == 0 ? "missing" : "malformed"));
         }
 
-        var hash = hashers.Hasher.Hash(secret);
+        var hash = hasher.Hash(secret);
         if (_grants.TryGetValue(hash, out var grant))
         {
-            grant.WasUsed = true;
             return ValueTask.FromResult(Judge(grant));
         }
 
-        return IsKnownToBeUnknown(hash) ? ValueTask.FromResult(Refused("unknown")) : LookUpAndJudgeAsync(hash, aborted);
+        return _unknown.Contains(hash) ? ValueTask.FromResult(Refused("unknown")) : LookUpAndJudgeAsync(hash, aborted);
     }
 
-    /// <summary>Runs a change of management; what was read before its end is not put into memory.</summary>
-    public async Task<T> ChangeAsync<T>(Func<Task<T>> change)
+    /// <summary>
+    /// A row as it is now, by management here or elsewhere: the grant, if there is one, follows. Whatever is being looked
+    /// up is looked up again. An older row than the one known changes nothing.
+    /// </summary>
+    public void Follow(StoredToken token)
     {
-        Interlocked.Increment(ref _changes);
-        try
+        var (id, hash) = (Guid.Parse(token.Id), TokenHash.Of(token.Hash));
+        lock (_lock)
         {
-            return await change();
-        }
-        finally
-        {
-            Interlocked.Increment(ref _changes);
-        }
-    }
+            _unknown.Remove(hash);
+            if (_lookUps.TryGetValue(hash, out var lookUp))
+            {
+                lookUp.IsStale = true;
+            }
 
-    /// <summary>A token that has just been issued may have been asked for before, by somebody in a hurry.</summary>
-    public void Forget(TokenHash hash) => _unknown.TryRemove(hash, out _);
+            if (!_live.TryFind(id, out var grant) || token.Version <= grant.Version)
+            {
+                return;
+            }
 
-    /// <summary>The grant of a token, if it is in memory or in use.</summary>
-    public bool TryFind(Guid tokenId, [NotNullWhen(true)] out Grant? grant)
-    {
-        grant = null;
-        return _byId.TryGetValue(tokenId, out var reference) && reference.TryGetTarget(out grant);
-    }
-
-    /// <summary>Ends the grant: the next request is refused, running ones are cut.</summary>
-    public void End(Guid tokenId)
-    {
-        if (TryFind(tokenId, out var grant))
-        {
-            grant.Revoke();
-            _grants.TryRemove(grant.Hash, out _);
-            _byId.TryRemove(tokenId, out _);
+            grant.Follow(token);
+            if (token.IsActive && grant.IsRevoked)
+            {
+                _grants.TryRemove(KeyValuePair.Create(hash, grant));
+                _live.Remove(id);
+            }
         }
     }
 
-    /// <summary>All grants of a project that are in memory or in use.</summary>
-    public IReadOnlyList<Grant> GrantsOf(Guid projectId) =>
-        [.. _byId.Values.Select(static reference => reference.TryGetTarget(out var grant) ? grant : null)
-            .OfType<Grant>().Where(grant => grant.Project.Id == projectId)];
+    /// <summary>Something changed of which only the store knows what: nothing that is being looked up can be trusted.</summary>
+    public void DistrustLookUps()
+    {
+        lock (_lock)
+        {
+            _unknown.Clear();
+            foreach (var lookUp in _lookUps.Values)
+            {
+                lookUp.IsStale = true;
+            }
+        }
+    }
+
+    /// <summary>The grants that are in memory or in use: all, or those of one project.</summary>
+    public IReadOnlyList<Grant> Grants(Guid? projectId = null)
+    {
+        lock (_lock)
+        {
+            return projectId is { } id ? [.. _live.All.Where(grant => grant.Project.Id == id)] : _live.All;
+        }
+    }
+
+    public bool IsLive(Guid tokenId)
+    {
+        lock (_lock)
+        {
+            return _live.TryFind(tokenId, out _);
+        }
+    }
 
     private static Admission Refused(string reason) => new(null, Refusal.InvalidToken, reason);
 
-    private Admission Judge(Grant grant) =>
-        grant.IsRevoked ? Refused("revoked")
-        : grant.HasExpiredAt(Now) ? Refused("expired")
-        : grant.Project.IsActive ? new Admission(grant, null, null)
-        : new Admission(null, Refusal.ProjectInactive, "project_inactive");
+    private Admission Judge(Grant grant)
+    {
+        if (!grant.WasUsed)
+        {
+            grant.WasUsed = true;
+        }
 
-    private bool IsKnownToBeUnknown(TokenHash hash) =>
-        _unknown.TryGetValue(hash, out var since) && clock.GetElapsedTime(since) < UnknownLasts;
+        return grant.IsRevoked || grant.Project.IsDeleted ? Refused("revoked")
+            : grant.ExpiresAtMilliseconds <= _time.Now ? Refused("expired")
+            : grant.Project.IsActive ? new Admission(grant, null, null)
+            : new Admission(null, Refusal.ProjectInactive, "project_inactive");
+    }
 
     private async ValueTask<Admission> LookUpAndJudgeAsync(TokenHash hash, CancellationToken aborted)
     {
         try
         {
-            var lookup = _lookups.GetOrAdd(hash, key => new Lazy<Task<Grant?>>(() => LookUpAsync(key)));
-            return await lookup.Value.WaitAsync(aborted) is { } grant ? Judge(grant) : Refused("unknown");
+            return await SharedLookUp(hash).WaitAsync(aborted) is { } grant ? Judge(grant) : Refused("unknown");
         }
         catch (StoreUnavailable)
         {
-            return new Admission(null, Refusal.StoreUnavailable, "store");
+            return new Admission(null, Refusal.StoreUnavailable, "store_unavailable");
         }
     }
 
-    /// <summary>One look-up at a time for one token, however many ask; nobody's leaving ends it for the others.</summary>
-    private async Task<Grant?> LookUpAsync(TokenHash hash)
+    /// <summary>One look-up at a time for one token, however many ask; whoever leaves does not end it for the others.</summary>
+    private Task<Grant?> SharedLookUp(TokenHash hash)
+    {
+        lock (_lock)
+        {
+            if (_lookUps.TryGetValue(hash, out var running))
+            {
+                return running.Grant;
+            }
+
+            if (_lookUps.Count >= LookUpsMax)
+            {
+                throw new StoreUnavailable("Too many tokens are being looked up.");
+            }
+
+            var lookUp = new LookUp();
+            _lookUps.Add(hash, lookUp);
+            lookUp.Grant = Task.Run(() => LookUpAsync(hash, lookUp));
+            return lookUp.Grant;
+        }
+    }
+
+    private async Task<Grant?> LookUpAsync(TokenHash hash, LookUp lookUp)
     {
         try
         {
             while (true)
             {
-                var before = Interlocked.Read(ref _changes);
-                var found = await database.ReadAsync(connection =>
+                lookUp.IsStale = false;
+                var changes = projects.Changes;
+                var found = await store.FindWithProjectAsync(hash);
+                lock (_lock)
                 {
-                    var token = TokenStore.FindHash(connection, hash.ToArray());
-                    return (token, project: token is null ? null : projects.Live(connection, Guid.Parse(token.ProjectId)));
-                }, CancellationToken.None);
-                if (before == Interlocked.Read(ref _changes))
-                {
-                    return Remember(hash, found.token, found.project);
+                    if (!lookUp.IsStale && changes == projects.Changes)
+                    {
+                        return Remember(hash, found);
+                    }
                 }
             }
         }
         finally
         {
-            _lookups.TryRemove(hash, out _);
+            lock (_lock)
+            {
+                _lookUps.Remove(hash);
+            }
         }
     }
 
-    private Grant? Remember(TokenHash hash, StoredToken? token, Project? project)
+    private Grant? Remember(TokenHash hash, FoundToken? found)
     {
-        if (token is null || project is null || !token.IsActive)
+        if (found is not { Token: { } token, Project: { } project })
         {
-            if (_unknown.Count >= UnknownMax)
-            {
-                _unknown.Clear();
-            }
-
-            _unknown[hash] = clock.GetTimestamp();
+            _unknown.Add(hash);
             return null;
         }
 
         var id = Guid.Parse(token.Id);
-        lock (_lock)
+        if (!_live.TryFind(id, out var grant))
         {
-            if (!TryFind(id, out var grant))
-            {
-                grant = new Grant(id, hash, project, DateTimeOffset.FromUnixTimeMilliseconds(token.ExpiresAt),
-                    leases.For(id, token.MaxRequests is not null));
-                _byId[id] = new WeakReference<Grant>(grant);
-            }
-
-            if (_grants.TryAdd(hash, grant))
-            {
-                _order.Enqueue(grant);
-                PutOutWhoRests();
-            }
-
-            return grant;
+            var allowance = leases.For(id, isLimited: token.MaxRequests is not null);
+            grant = new Grant(token, hash, projects.Of(project), allowance);
+            _live.Set(id, grant);
         }
+
+        _grants[hash] = grant;
+        _order.Enqueue(grant);
+        PutOutWhoRests();
+        return grant;
     }
 
     private void PutOutWhoRests()
     {
+        var chances = SecondChancesMax;
         while (_order.Count > GrantsMax)
         {
             var oldest = _order.Dequeue();
-            if (oldest is { WasUsed: true, IsRevoked: false })
+            if (oldest is { WasUsed: true, IsRevoked: false } && chances-- > 0)
             {
                 oldest.WasUsed = false;
                 _order.Enqueue(oldest);
-                continue;
             }
-
-            _grants.TryRemove(oldest.Hash, out _);
-        }
-
-        if (_byId.Count > 2 * GrantsMax)
-        {
-            foreach (var (id, reference) in _byId)
+            else
             {
-                if (!reference.TryGetTarget(out _))
-                {
-                    _byId.TryRemove(id, out _);
-                }
+                _grants.TryRemove(KeyValuePair.Create(oldest.Hash, oldest));
             }
         }
+    }
+
+    /// <summary>A look-up that is under way. What it reads is read again when it became stale meanwhile.</summary>
+    private sealed class LookUp
+    {
+        public Task<Grant?> Grant { get; set; } = Task.FromResult<Grant?>(null);
+
+        public bool IsStale { get; set; }
     }
 }

@@ -1,195 +1,147 @@
 using LlmProxy.Limits;
-using LlmProxy.Projects;
-using LlmProxy.Storage;
+using LlmProxy.Secrets;
 
 namespace LlmProxy.Tokens;
 
 /// <summary>What management does with tokens: issue, find, list, change, revoke.</summary>
 internal sealed class TokenIssuer(
-    Database database, TokenHasherSource hashers, TokenGate gate, LeaseOffice leases, TimeProvider clock)
+    TokenStore store, TokenHasher hasher, TokenGate gate, LeaseOffice leases, TimeProvider clock)
 {
-    // The highest text that an id can have, for a list from its beginning.
-    private const string AfterEverything = "g";
+    // So many rows are read at a time, so that other readers get their turn.
+    private const int ReloadMax = 500;
 
     /// <summary>Makes a token. <paramref name="maxRequests"/> null means no limit.</summary>
     public async Task<Issued> IssueAsync(Guid projectId, TimeSpan lifetime, long? maxRequests)
     {
         var (secret, now) = (TokenSecret.Create(), clock.GetUtcNow());
-        var hash = hashers.Hasher.Hash(secret.Reveal());
         var token = new StoredToken
         {
             Id = Guid.CreateVersion7(now).ToString(),
-            Hash = hash.ToArray(),
+            Hash = hasher.Hash(secret.Reveal()).ToArray(),
             ProjectId = projectId.ToString(),
             IsActive = true,
             ExpiresAt = (now + lifetime).ToUnixTimeMilliseconds(),
             MaxRequests = maxRequests,
             CreatedAt = now.ToUnixTimeMilliseconds(),
             UpdatedAt = now.ToUnixTimeMilliseconds(),
+            Version = 1,
         };
-        var fault = await database.WriteAsync((connection, transaction) =>
+        var fault = await store.InsertAsync(token);
+        if (fault != IssueFault.None)
         {
-            switch (ProjectStore.Find(connection, token.ProjectId))
-            {
-                case null:
-                    return IssueFault.ProjectNotFound;
-                case { IsActive: false }:
-                    return IssueFault.ProjectInactive;
-                default:
-                    TokenStore.Insert(connection, transaction, token);
-                    return IssueFault.None;
-            }
-        });
-        gate.Forget(hash);
-        return fault == IssueFault.None ? new(RowOf(token), secret, fault) : new(null, null, fault);
+            return new(null, null, fault);
+        }
+
+        gate.Follow(token);
+        return new(RowOf(token), secret, IssueFault.None);
     }
 
     /// <summary>By id, or by the secret itself, which people have at hand.</summary>
     public async Task<TokenRow?> FindAsync(string idOrSecret, CancellationToken aborted)
     {
-        var token = await database.ReadAsync(connection =>
-            Guid.TryParseExact(idOrSecret, "D", out var id) ? TokenStore.Find(connection, id.ToString())
-            : TokenSecret.IsWellFormed(idOrSecret)
-                ? TokenStore.FindHash(connection, hashers.Hasher.Hash(idOrSecret).ToArray())
-            : null, aborted);
+        await leases.SettleAsync();
+        var token = Guid.TryParseExact(idOrSecret, "D", out var id) ? await store.FindAsync(id, aborted)
+            : TokenSecret.IsWellFormed(idOrSecret) ? await store.FindAsync(hasher.Hash(idOrSecret), aborted)
+            : null;
         return token is null ? null : RowOf(token);
     }
 
     /// <summary>Newest first.</summary>
     public async Task<IReadOnlyList<TokenRow>> ListAsync(TokenQuery query, CancellationToken aborted)
     {
-        var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        var tokens = await database.ReadAsync(connection => TokenStore.List(
-            connection, query.ProjectId?.ToString(), query.ActiveOnly, now,
-            query.Before?.ToString() ?? AfterEverything, query.Limit), aborted);
+        await leases.SettleAsync();
+        var tokens = await store.ListAsync(query, clock.GetUtcNow().ToUnixTimeMilliseconds(), aborted);
         return [.. tokens.Select(RowOf)];
     }
 
-    /// <summary>Null when there is no such token.</summary>
+    /// <summary>In force when this returns, here at once and in other instances within a second. Null when there is none.</summary>
     public async Task<TokenRow?> ChangeAsync(Guid id, TokenChange change)
     {
-        StoredToken? changed = null;
-        await gate.ChangeAsync(async () =>
+        await leases.SettleAsync();
+        if (await store.ChangeAsync(id, token => Apply(change, token)) is not { } changed)
         {
-            var allowance = gate.TryFind(id, out var grant) ? grant.Allowance : leases.For(id, isLimited: true);
-            await allowance.ChangeAsync(async unspent =>
-            {
-                changed = await database.WriteAsync((connection, transaction) =>
-                {
-                    if (TokenStore.Find(connection, id.ToString()) is not { } token)
-                    {
-                        return null;
-                    }
-
-                    Apply(change, token, unspent);
-                    TokenStore.Update(connection, transaction, token);
-                    ChangeStore.Note(connection, transaction, ChangeStore.Token, token.Id);
-                    return token;
-                });
-                return changed is null ? null : changed.MaxRequests is not null;
-            });
-            return true;
-        });
-        if (changed is not null)
-        {
-            Spread(changed);
+            return null;
         }
 
-        return changed is null ? null : RowOf(changed);
+        gate.Follow(changed);
+        return RowOf(changed);
     }
 
-    /// <summary>Ends a token for good; again is the same. False when there is no such token.</summary>
+    /// <summary>Refuses the token from now on and ends what runs under it; again is the same. False when there is none.</summary>
     public async Task<bool> RevokeAsync(Guid id) =>
         await ChangeAsync(id, new TokenChange(IsActive: false, null, null)) is not null;
 
-    /// <summary>Ends all tokens of a project. Null when there is no such project.</summary>
+    /// <summary>Revokes all tokens of a project. Null when there is no such project.</summary>
     public async Task<RevokedTokens?> RevokeAllAsync(Guid projectId)
     {
-        var (id, now) = (projectId.ToString(), clock.GetUtcNow().ToUnixTimeMilliseconds());
-        var outcome = await gate.ChangeAsync(() => database.WriteAsync((connection, transaction) =>
+        var revoked = await store.RevokeAllAsync(projectId, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        if (revoked is not null)
         {
-            if (ProjectStore.Find(connection, id) is null)
-            {
-                return null;
-            }
-
-            var revoked = TokenStore.IdsOf(connection, id, isActive: true);
-            var before = TokenStore.IdsOf(connection, id, isActive: false).Count;
-            TokenStore.RevokeAllOf(connection, transaction, id, now);
-            ChangeStore.Note(connection, transaction, ChangeStore.Tokens, id);
-            return new RevokedTokens(revoked.Count, before);
-        }));
-        if (outcome is not null)
-        {
-            EndAllOf(projectId);
+            await ReloadProjectAsync(projectId, CancellationToken.None);
         }
 
-        return outcome;
+        return revoked;
     }
 
-    /// <summary>Ends what runs under a project's tokens, which are revoked or gone in the store.</summary>
+    /// <summary>Ends what runs under the tokens of a project that was deleted.</summary>
     public void EndAllOf(Guid projectId)
     {
-        foreach (var grant in gate.GrantsOf(projectId))
+        foreach (var grant in gate.Grants(projectId))
         {
-            gate.End(grant.TokenId);
+            grant.Revoke();
         }
     }
 
-    /// <summary>Another instance changed a token: the grant in memory follows.</summary>
+    /// <summary>A token may have changed, elsewhere too: its grant follows what the store says.</summary>
     public async Task ReloadAsync(Guid id, CancellationToken aborted)
     {
-        if (!gate.TryFind(id, out _))
+        if (gate.IsLive(id))
         {
-            return;
+            await ReloadAsync([.. gate.Grants().Where(grant => grant.TokenId == id)], aborted);
         }
-
-        var token = await database.ReadAsync(connection => TokenStore.Find(connection, id.ToString()), aborted);
-        if (token is null)
+        else
         {
-            gate.End(id);
-            return;
+            gate.DistrustLookUps();
         }
-
-        if (gate.TryFind(id, out var grant))
-        {
-            await grant.Allowance.ChangeAsync(async unspent =>
-            {
-                await leases.TryCountAsync(id, -unspent);
-                return token.MaxRequests is not null;
-            });
-        }
-
-        Spread(token);
     }
 
-    private void Apply(TokenChange change, StoredToken token, long unspent)
+    /// <summary>Tokens of a project may have changed. Each is asked for: one that was issued after the others were revoked lives.</summary>
+    public Task ReloadProjectAsync(Guid projectId, CancellationToken aborted)
+    {
+        gate.DistrustLookUps();
+        return ReloadAsync(gate.Grants(projectId), aborted);
+    }
+
+    /// <summary>Anything may have changed.</summary>
+    public Task ReloadAllAsync(CancellationToken aborted)
+    {
+        gate.DistrustLookUps();
+        return ReloadAsync(gate.Grants(), aborted);
+    }
+
+    private async Task ReloadAsync(IReadOnlyList<Grant> grants, CancellationToken aborted)
+    {
+        foreach (var some in grants.Chunk(ReloadMax))
+        {
+            var found = await store.FindAllAsync([.. some.Select(static grant => grant.TokenId)], aborted);
+            found.ForEach(gate.Follow);
+            var ids = found.Select(static token => Guid.Parse(token.Id)).ToHashSet();
+            foreach (var gone in some.Where(grant => !ids.Contains(grant.TokenId)))
+            {
+                gone.Revoke();
+            }
+        }
+    }
+
+    private void Apply(TokenChange change, StoredToken token)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        token.RequestCount = Math.Max(0, token.RequestCount - unspent);
         token.UpdatedAt = now;
         token.ExpiresAt = change.ExpiresAt?.ToUnixTimeMilliseconds() ?? token.ExpiresAt;
         token.MaxRequests = change.MaxRequests switch { null => token.MaxRequests, 0 => null, var limit => limit };
         if (change.IsActive is { } isActive && isActive != token.IsActive)
         {
             (token.IsActive, token.RevokedAt) = (isActive, isActive ? null : now);
-        }
-    }
-
-    private void Spread(StoredToken token)
-    {
-        var id = Guid.Parse(token.Id);
-        if (!token.IsActive)
-        {
-            gate.End(id);
-        }
-        else if (gate.TryFind(id, out var grant))
-        {
-            grant.ExpiresAt = DateTimeOffset.FromUnixTimeMilliseconds(token.ExpiresAt);
-        }
-        else
-        {
-            gate.Forget(TokenHash.Of(token.Hash));
         }
     }
 

@@ -139,7 +139,7 @@ internal sealed record TokenPage
 }
 
 /// <summary>What came of revoking all tokens of a project.</summary>
-internal sealed record RevokedAnswer
+internal sealed record RevokedTokensAnswer
 {
     /// <summary>How many were revoked now.</summary>
     /// <example>3</example>
@@ -153,7 +153,7 @@ internal sealed record RevokedAnswer
     /// <example>4</example>
     public required int TotalTokens { get; init; }
 
-    public static RevokedAnswer Of(RevokedTokens revoked) => new()
+    public static RevokedTokensAnswer Of(RevokedTokens revoked) => new()
     {
         RevokedCount = revoked.Revoked,
         AlreadyRevokedCount = revoked.AlreadyRevoked,
@@ -172,5 +172,5 @@ internal sealed record RevokedAnswer
 [JsonSerializable(typeof(TokenAnswer))]
 [JsonSerializable(typeof(IssuedToken))]
 [JsonSerializable(typeof(TokenPage))]
-[JsonSerializable(typeof(RevokedAnswer))]
+[JsonSerializable(typeof(RevokedTokensAnswer))]
 internal sealed partial class TokensJson : JsonSerializerContext;

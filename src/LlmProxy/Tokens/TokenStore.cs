@@ -1,72 +1,134 @@
 using System.Data.Common;
 using Dapper;
+using LlmProxy.Projects;
+using LlmProxy.Secrets;
+using LlmProxy.Storage;
 
 namespace LlmProxy.Tokens;
 
-/// <summary>Every SQL statement about tokens but the counting ones (<c>LeaseStore</c>) and the list.</summary>
+/// <summary>Every SQL statement about tokens but the counting ones (<see cref="Limits.LeaseStore"/>).</summary>
 [DapperAot]
-internal static class TokenStore
+internal sealed class TokenStore(Database database)
 {
     private const string Columns = """
         id AS Id, hash AS Hash, project_id AS ProjectId, is_active AS IsActive, expires_at AS ExpiresAt,
         max_requests AS MaxRequests, request_count AS RequestCount, last_used_at AS LastUsedAt,
-        revoked_at AS RevokedAt, created_at AS CreatedAt, updated_at AS UpdatedAt
+        revoked_at AS RevokedAt, created_at AS CreatedAt, updated_at AS UpdatedAt, version AS Version
         """;
 
-    public static StoredToken? Find(DbConnection connection, string id) =>
-        connection.QueryFirstOrDefault<StoredToken>($"SELECT {Columns} FROM tokens WHERE id = @id", new { id });
+    // The highest text that an id can have, for a list from its beginning.
+    private const string AfterEverything = "g";
 
-    public static StoredToken? FindHash(DbConnection connection, byte[] hash) =>
-        connection.QueryFirstOrDefault<StoredToken>($"SELECT {Columns} FROM tokens WHERE hash = @hash", new { hash });
+    public Task<StoredToken?> FindAsync(Guid id, CancellationToken aborted) =>
+        database.ReadAsync(connection => Find(connection, id.ToString()), aborted);
 
-    public static List<StoredToken> List(
-        DbConnection connection, string? projectId, bool activeOnly, long now, string before, int limit) =>
-        projectId is null
-            ? connection.Query<StoredToken>($"""
-                SELECT {Columns} FROM tokens
-                WHERE id < @before AND (NOT @activeOnly OR (is_active = 1 AND expires_at > @now))
-                ORDER BY id DESC LIMIT @limit
-                """, new { activeOnly, now, before, limit }).ToList()
-            : connection.Query<StoredToken>($"""
-                SELECT {Columns} FROM tokens
-                WHERE project_id = @projectId AND id < @before
-                    AND (NOT @activeOnly OR (is_active = 1 AND expires_at > @now))
-                ORDER BY id DESC LIMIT @limit
-                """, new { projectId, activeOnly, now, before, limit }).ToList();
+    /// <summary>A token with its project.</summary>
+    public Task<FoundToken?> FindWithProjectAsync(TokenHash hash) => database.ReadAsync(
+        connection => FindByHash(connection, hash.ToArray()) is { } token
+            && ProjectStore.Find(connection, token.ProjectId) is { } project
+                ? new FoundToken(token, project)
+                : null,
+        CancellationToken.None);
 
-    public static List<string> IdsOf(DbConnection connection, string projectId, bool isActive) =>
-        connection.Query<string>(
-            "SELECT id FROM tokens WHERE project_id = @projectId AND is_active = @isActive",
-            new { projectId, isActive }).ToList();
+    public Task<StoredToken?> FindAsync(TokenHash hash, CancellationToken aborted) =>
+        database.ReadAsync(connection => FindByHash(connection, hash.ToArray()), aborted);
 
-    public static void Insert(DbConnection connection, DbTransaction transaction, StoredToken token) =>
-        connection.Execute("""
-            INSERT INTO tokens (id, hash, project_id, is_active, expires_at, max_requests, request_count, created_at, updated_at)
-            VALUES (@Id, @Hash, @ProjectId, @IsActive, @ExpiresAt, @MaxRequests, @RequestCount, @CreatedAt, @UpdatedAt)
-            """, token, transaction);
+    public Task<List<StoredToken>> FindAllAsync(IReadOnlyCollection<Guid> ids, CancellationToken aborted) =>
+        database.ReadAsync(
+            connection => ids.Select(id => Find(connection, id.ToString())).OfType<StoredToken>().ToList(), aborted);
 
-    public static void Update(DbConnection connection, DbTransaction transaction, StoredToken token) =>
-        connection.Execute("""
-            UPDATE tokens SET is_active = @IsActive, expires_at = @ExpiresAt, max_requests = @MaxRequests,
-                request_count = @RequestCount, revoked_at = @RevokedAt, updated_at = @UpdatedAt
-            WHERE id = @Id
-            """, token, transaction);
+    /// <summary>Newest first.</summary>
+    public Task<List<StoredToken>> ListAsync(TokenQuery query, long now, CancellationToken aborted)
+    {
+        var (activeOnly, limit) = (query.ActiveOnly, query.Limit);
+        var before = query.Before?.ToString() ?? AfterEverything;
+        return database.ReadAsync(
+            connection => query.ProjectId?.ToString() is { } projectId
+                ? connection.Query<StoredToken>($"""
+                    SELECT {Columns} FROM tokens
+                    WHERE project_id = @projectId AND id < @before
+                        AND (NOT @activeOnly OR (is_active = 1 AND expires_at > @now))
+                    ORDER BY id DESC LIMIT @limit
+                    """, new { projectId, activeOnly, now, before, limit }).ToList()
+                : connection.Query<StoredToken>($"""
+                    SELECT {Columns} FROM tokens
+                    WHERE id < @before AND (NOT @activeOnly OR (is_active = 1 AND expires_at > @now))
+                    ORDER BY id DESC LIMIT @limit
+                    """, new { activeOnly, now, before, limit }).ToList(),
+            aborted);
+    }
 
-    public static int RevokeAllOf(DbConnection connection, DbTransaction transaction, string projectId, long now) =>
-        connection.Execute("""
-            UPDATE tokens SET is_active = 0, revoked_at = @now, updated_at = @now
+    /// <summary>Puts the token in, if its project is there and active.</summary>
+    public Task<IssueFault> InsertAsync(StoredToken token) => database.WriteAsync((connection, transaction) =>
+    {
+        switch (ProjectStore.Find(connection, token.ProjectId))
+        {
+            case null:
+                return IssueFault.ProjectNotFound;
+            case { IsActive: false }:
+                return IssueFault.ProjectInactive;
+            default:
+                connection.Execute("""
+                    INSERT INTO tokens (id, hash, project_id, is_active, expires_at, max_requests, request_count,
+                        created_at, updated_at, version)
+                    VALUES (@Id, @Hash, @ProjectId, @IsActive, @ExpiresAt, @MaxRequests, @RequestCount,
+                        @CreatedAt, @UpdatedAt, @Version)
+                    """, token, transaction);
+                ChangeStore.Note(connection, transaction, ChangeStore.Token, token.Id);
+                return IssueFault.None;
+        }
+    });
+
+    /// <summary>
+    /// Finds the token, changes it, and answers it as it is now; null when there is none. The count is not touched.
+    /// </summary>
+    public Task<StoredToken?> ChangeAsync(Guid id, Action<StoredToken> change) => database.WriteAsync(
+        (connection, transaction) =>
+        {
+            if (Find(connection, id.ToString()) is not { } token)
+            {
+                return null;
+            }
+
+            change(token);
+            token.Version++;
+            connection.Execute("""
+                UPDATE tokens SET is_active = @IsActive, expires_at = @ExpiresAt, max_requests = @MaxRequests,
+                    revoked_at = @RevokedAt, updated_at = @UpdatedAt, version = @Version
+                WHERE id = @Id
+                """, token, transaction);
+            ChangeStore.Note(connection, transaction, ChangeStore.Token, token.Id);
+            return token;
+        });
+
+    /// <summary>Revokes all tokens of a project; null when there is no such project.</summary>
+    public Task<RevokedTokens?> RevokeAllAsync(Guid project, long now) => database.WriteAsync((connection, transaction) =>
+    {
+        var projectId = project.ToString();
+        if (ProjectStore.Find(connection, projectId) is null)
+        {
+            return null;
+        }
+
+        var revoked = connection.Execute("""
+            UPDATE tokens SET is_active = 0, revoked_at = @now, updated_at = @now, version = version + 1
             WHERE project_id = @projectId AND is_active = 1
             """, new { projectId, now }, transaction);
+        var total = connection.QueryFirst<int>(
+            "SELECT COUNT(*) FROM tokens WHERE project_id = @projectId", new { projectId }, transaction);
+        ChangeStore.Note(connection, transaction, ChangeStore.TokensOfProject, projectId);
+        return new RevokedTokens(revoked, total - revoked);
+    });
 
-    public static byte[]? FindSealed(DbConnection connection, string name) =>
-        connection.QueryFirstOrDefault<byte[]>("SELECT sealed FROM sealed_secrets WHERE name = @name", new { name });
+    private static StoredToken? Find(DbConnection connection, string id) =>
+        connection.QueryFirstOrDefault<StoredToken>($"SELECT {Columns} FROM tokens WHERE id = @id", new { id });
 
-    public static void PutSealed(DbConnection connection, DbTransaction transaction, string name, byte[] envelope) =>
-        connection.Execute("""
-            INSERT INTO sealed_secrets (name, sealed) VALUES (@name, @envelope)
-            ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed
-            """, new { name, envelope }, transaction);
+    private static StoredToken? FindByHash(DbConnection connection, byte[] hash) =>
+        connection.QueryFirstOrDefault<StoredToken>($"SELECT {Columns} FROM tokens WHERE hash = @hash", new { hash });
 }
+
+/// <summary>A token and its project, read together.</summary>
+internal sealed record FoundToken(StoredToken Token, StoredProject Project);
 
 /// <summary>A row of <c>tokens</c>.</summary>
 internal sealed class StoredToken
@@ -92,4 +154,6 @@ internal sealed class StoredToken
     public long CreatedAt { get; set; }
 
     public long UpdatedAt { get; set; }
+
+    public long Version { get; set; }
 }

@@ -5,6 +5,7 @@ using LlmProxy.Projects;
 namespace LlmProxy.Tokens;
 
 /// <summary>Tokens over HTTP: reads requests strictly, asks the <see cref="TokenIssuer"/>, writes answers.</summary>
+/// <remarks>The comments of the handlers are the texts of the API description, which does not see private ones.</remarks>
 internal static class TokensApi
 {
     private const string ProjectFilter = "projectId";
@@ -13,15 +14,7 @@ internal static class TokensApi
     public static IServiceCollection AddTokensApi(this IServiceCollection services)
     {
         services.AddSingleton(static provider =>
-        {
-            var (issuer, gate) = (provider.GetRequiredService<TokenIssuer>(), provider.GetRequiredService<TokenGate>());
-            return new ProjectTokens(issuer.RevokeAllAsync, async (project, delete) =>
-            {
-                var wasDeleted = await gate.ChangeAsync(delete);
-                issuer.EndAllOf(project);
-                return wasDeleted;
-            });
-        });
+            new ProjectTokens(provider.GetRequiredService<TokenIssuer>().RevokeAllAsync));
         return services.DescribeTypes(TokensJson.Default);
     }
 
@@ -49,14 +42,14 @@ internal static class TokensApi
             .ExcludeFromDescription();
 
         tokens.MapPost("/projects/{id}/tokens/revoke", RevokeAllAsync).WithName("revokeTokensOfProject").Refuses(404)
-            .Produces<RevokedAnswer>();
+            .Produces<RevokedTokensAnswer>();
         tokens.Map("/projects/{id}/tokens/revoke", static (HttpContext http) => Methods.Refuse(http, "POST"))
             .ExcludeFromDescription();
     }
 
     /// <summary>List tokens</summary>
     /// <remarks>Newest first, in pages.</remarks>
-    private static async Task<IResult> ListAsync(
+    internal static async Task<IResult> ListAsync(
         HttpRequest request, TokenIssuer issuer, PageCursor cursors, CancellationToken aborted)
     {
         var query = ListQuery.Of(request, ProjectFilter, ActiveFilter);
@@ -83,7 +76,7 @@ internal static class TokensApi
 
     /// <summary>Issue a token</summary>
     /// <remarks>The answer holds the secret, which is not kept and cannot be shown again.</remarks>
-    private static async Task<IResult> IssueAsync(HttpContext http, TokenIssuer issuer)
+    internal static async Task<IResult> IssueAsync(HttpContext http, TokenIssuer issuer)
     {
         var body = await StrictJson.ReadAsync(http.Request, TokensJson.Default.IssueToken);
         if ((body.Problem ?? TokenFields.FaultOf(body.Value)) is { } problem)
@@ -107,12 +100,13 @@ internal static class TokensApi
     }
 
     /// <summary>Get a token</summary>
-    private static async Task<IResult> GetAsync(string token, TokenIssuer issuer, CancellationToken aborted) =>
+    /// <remarks>By its id; its secret is taken too, and not shown.</remarks>
+    internal static async Task<IResult> GetAsync(string token, TokenIssuer issuer, CancellationToken aborted) =>
         Answer(await issuer.FindAsync(token, aborted));
 
     /// <summary>Change a token</summary>
     /// <remarks>Members that are absent stay as they are. Requests that run are ended only by revoking.</remarks>
-    private static async Task<IResult> ChangeAsync(
+    internal static async Task<IResult> ChangeAsync(
         string token, HttpRequest request, TokenIssuer issuer, TimeProvider clock)
     {
         var body = await StrictJson.ReadAsync(request, TokensJson.Default.ChangeToken);
@@ -129,17 +123,18 @@ internal static class TokensApi
 
     /// <summary>Revoke a token</summary>
     /// <remarks>The next request is refused and what runs under the token ends within a second. Again is the same.</remarks>
-    private static async Task<IResult> RevokeAsync(string token, TokenIssuer issuer, CancellationToken aborted) =>
+    internal static async Task<IResult> RevokeAsync(string token, TokenIssuer issuer, CancellationToken aborted) =>
         await issuer.FindAsync(token, aborted) is { } found && await issuer.RevokeAsync(found.Id)
             ? TypedResults.NoContent()
             : Answer(row: null);
 
     /// <summary>Revoke all tokens of a project</summary>
-    private static async Task<IResult> RevokeAllAsync(string id, TokenIssuer issuer)
+    /// <remarks>The next requests are refused and what runs under the tokens ends within a second.</remarks>
+    internal static async Task<IResult> RevokeAllAsync(string id, TokenIssuer issuer)
     {
         var revoked = Guid.TryParseExact(id, "D", out var project) ? await issuer.RevokeAllAsync(project) : null;
         return revoked is { } done
-            ? TypedResults.Json(RevokedAnswer.Of(done), TokensJson.Default.RevokedAnswer)
+            ? TypedResults.Json(RevokedTokensAnswer.Of(done), TokensJson.Default.RevokedTokensAnswer)
             : Problems.NotFound("project").ToResult();
     }
 

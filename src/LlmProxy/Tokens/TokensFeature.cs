@@ -5,7 +5,7 @@ internal static class TokensFeature
 {
     public static IServiceCollection AddTokens(this IServiceCollection services)
     {
-        services.AddSingleton<TokenHasherSource>();
+        services.AddSingleton<TokenStore>();
         services.AddSingleton<TokenGate>();
         services.AddSingleton<TokenIssuer>();
         services.AddHostedService<ChangeWatch>();

@@ -18,7 +18,7 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
     [Fact]
     public async Task Is_the_same_as_the_committed_file()
     {
-        var file = Path.Combine(RepositoryRoot(), "api", "openapi.yaml");
+        var file = Repository.PathOf("api/openapi.yaml");
         var generated = await GenerateYamlAsync();
         if (Environment.GetEnvironmentVariable("UPDATE_OPENAPI") == "1")
         {
@@ -47,16 +47,5 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
         await using var text = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
         document.SerializeAsV31(new OpenApiYamlWriter(text));
         return text.ToString().TrimEnd() + "\n";
-    }
-
-    private static string RepositoryRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "LlmProxy.slnx")))
-        {
-            folder = folder.Parent ?? throw new InvalidOperationException("The tests run outside of the repository.");
-        }
-
-        return folder.FullName;
     }
 }

@@ -4,14 +4,17 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using LlmProxy.Limits;
 using LlmProxy.Management;
+using LlmProxy.Projects;
 using LlmProxy.Secrets;
+using LlmProxy.Storage;
+using LlmProxy.Tokens;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Json;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
@@ -25,12 +28,12 @@ internal sealed class ManagementServer : IAsyncDisposable
     public const string Token = "correct-horse-battery-staple-42";
 
     private readonly WebApplication _app;
+    private readonly DirectoryInfo _folder;
     private readonly List<HttpClient> _clients = [];
 
-    private ManagementServer(WebApplication app, FakeTimeProvider clock)
+    private ManagementServer(WebApplication app, DirectoryInfo folder, FakeTimeProvider clock)
     {
-        _app = app;
-        Clock = clock;
+        (_app, _folder, Clock) = (app, folder, clock);
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
         Client = Caller(Token);
     }
@@ -45,18 +48,22 @@ internal sealed class ManagementServer : IAsyncDisposable
     public IServiceProvider Services => _app.Services;
 
     public static async Task<ManagementServer> StartAsync(
-        Action<RouteGroupBuilder>? map = null,
-        Action<IServiceCollection>? add = null,
         Func<IServiceProvider, CancellationToken, Task>? askStore = null)
     {
+        var folder = Directory.CreateTempSubdirectory("llm-proxy-management-");
+        var database = Path.Combine(folder.FullName, "test.db");
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 31, 12, 0, 0, TimeSpan.Zero));
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddSingleton<TimeProvider>(clock);
+        builder.Services.AddStorage(new StorageOptions(database));
+        builder.Services.AddSecrets(new SecretsOptions(key: null, previousKey: null));
+        builder.Services.AddLimits();
+        builder.Services.AddProjects().AddProjectsApi();
+        builder.Services.AddTokens().AddTokensApi();
         builder.Services.AddManagement(
             new ManagementOptions(new Secret(Token)), askStore ?? (static (_, _) => Task.CompletedTask));
-        add?.Invoke(builder.Services);
 
         // The native executable has no reflection to fall back to, so the tests have none either.
         builder.Services.PostConfigure<JsonOptions>(options =>
@@ -66,17 +73,31 @@ internal sealed class ManagementServer : IAsyncDisposable
         });
 
         var app = builder.Build();
-        app.MapHealth();
-        app.MapApiDescription();
-        app.MapApiPage();
-        var manage = app.MapManagement();
-        map?.Invoke(manage);
-
-        // Stands for the proxy path, which takes whatever nothing else does.
-        app.Map("/{**path}", static () => "the proxy");
+        await app.Services.GetRequiredService<Database>().OpenAsync(TestContext.Current.CancellationToken);
+        await app.Services.GetRequiredService<KeyRing>().OpenAsync(TestContext.Current.CancellationToken);
+        Map(app);
         await app.StartAsync();
-        return new ManagementServer(app, clock);
+        return new ManagementServer(app, folder, clock);
     }
+
+    /// <summary>Makes a project as a caller would, and answers its id.</summary>
+    public async Task<string> GivenAProjectAsync(string name, string key = "sk-of-the-project-1234")
+    {
+        var created = await Client.AskAsync("POST", "/manage/projects", $$"""{"name":"{{name}}","api_key":"{{key}}"}""");
+        return created.Json["id"]!.GetValue<string>();
+    }
+
+    /// <summary>Issues a token as a caller would, and answers what came of it.</summary>
+    public async Task<JsonObject> GivenATokenAsync(string projectId, string more = "")
+    {
+        var issued = await Client.AskAsync(
+            "POST", "/manage/tokens", $$"""{"project_id":"{{projectId}}","duration_minutes":60{{more}}}""");
+        return issued.Json;
+    }
+
+    /// <summary>Whether the proxy would let a request with this secret pass.</summary>
+    public async Task<bool> AdmitsAsync(string secret) =>
+        (await Services.GetRequiredService<TokenGate>().AdmitAsync(secret, CancellationToken.None)).Grant is not null;
 
     /// <param name="token">Sent as the bearer token unless it is null.</param>
     /// <param name="from">The loopback address to call from.</param>
@@ -106,7 +127,22 @@ internal sealed class ManagementServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _clients.ForEach(client => client.Dispose());
+        await _app.StopAsync();
         await _app.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    private static void Map(WebApplication app)
+    {
+        app.MapHealth();
+        app.MapApiDescription();
+        app.MapApiPage();
+        var manage = app.MapManagement();
+        manage.MapProjects();
+        manage.MapTokens();
+
+        // Stands for the proxy path, which takes whatever nothing else does.
+        app.Map("/{**path}", static () => "the proxy");
     }
 }
 

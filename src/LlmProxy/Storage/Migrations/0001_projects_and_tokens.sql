@@ -1,4 +1,5 @@
--- Times are Unix milliseconds in UTC; ids are UUIDv7 in their text form, so they sort by age.
+-- Times are Unix milliseconds in UTC. Ids are UUIDv7 in their text form, so they sort by age.
+-- A version grows with each change of management, so that what was read earlier never replaces what is newer.
 
 CREATE TABLE projects (
     id             TEXT    NOT NULL PRIMARY KEY,
@@ -8,7 +9,8 @@ CREATE TABLE projects (
     is_active      INTEGER NOT NULL,
     deactivated_at INTEGER NULL,
     created_at     INTEGER NOT NULL,
-    updated_at     INTEGER NOT NULL
+    updated_at     INTEGER NOT NULL,
+    version        INTEGER NOT NULL
 );
 
 CREATE TABLE tokens (
@@ -18,16 +20,17 @@ CREATE TABLE tokens (
     is_active     INTEGER NOT NULL,
     expires_at    INTEGER NOT NULL,
     max_requests  INTEGER NULL,
-    request_count INTEGER NOT NULL DEFAULT 0,
+    request_count INTEGER NOT NULL,
     last_used_at  INTEGER NULL,
     revoked_at    INTEGER NULL,
     created_at    INTEGER NOT NULL,
-    updated_at    INTEGER NOT NULL
+    updated_at    INTEGER NOT NULL,
+    version       INTEGER NOT NULL
 );
 
 CREATE INDEX tokens_of_project ON tokens (project_id, id);
 
--- What management changed, for the other instances on this database. Kept short by the writer.
+-- What management changed, for the other instances on this database. Kept short by whoever adds to it.
 CREATE TABLE changes (
     number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     kind   TEXT    NOT NULL,
@@ -35,7 +38,7 @@ CREATE TABLE changes (
 );
 
 -- Keys that the program makes for itself, sealed by the master key.
-CREATE TABLE sealed_secrets (
+CREATE TABLE keys (
     name   TEXT NOT NULL PRIMARY KEY,
     sealed BLOB NOT NULL
 );

@@ -1,0 +1,22 @@
+using LlmProxy.Benchmarks.Load;
+
+namespace LlmProxy.Benchmarks.SideBySide;
+
+/// <summary>
+/// Bytes that the server allocates per request. The native executable has no event source that could be asked, so the
+/// same server is started inside this process, where wrk is the only other cause of work.
+/// </summary>
+internal static class Allocations
+{
+    public static async Task<double> PerRequestAsync(ServerUnderTest server, Plan plan, CancellationToken aborted)
+    {
+        await using var running = await Server.StartAsync(server.Settings, aborted);
+        await LoadAsync();
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        var load = await LoadAsync();
+        return (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)load.Requests;
+
+        Task<ChatLoad> LoadAsync() =>
+            Wrk.RunAsync(server.Address, server.Token, TimeSpan.FromSeconds(1), plan.WrkScript, aborted);
+    }
+}

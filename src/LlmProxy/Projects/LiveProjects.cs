@@ -1,0 +1,77 @@
+using LlmProxy.Storage;
+
+namespace LlmProxy.Projects;
+
+/// <summary>The projects whose tokens are in use, one object each. Changes reach them here.</summary>
+internal sealed class LiveProjects(ProjectKeys keys)
+{
+    private readonly Lock _lock = new();
+
+    // Guarded by _lock. Grants hold the projects, not we.
+    private readonly LiveObjects<Project> _projects = new();
+    private long _changes;
+
+    /// <summary>
+    /// Grows with each change. What was read from the store before it grew may be stale, and must be read again before it
+    /// is put into memory.
+    /// </summary>
+    public long Changes => Interlocked.Read(ref _changes);
+
+    public IReadOnlyList<Project> All
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _projects.All;
+            }
+        }
+    }
+
+    /// <summary>The live object of a row that has just been read.</summary>
+    public Project Of(StoredProject row)
+    {
+        var id = Guid.Parse(row.Id);
+        lock (_lock)
+        {
+            if (!_projects.TryFind(id, out var project))
+            {
+                project = new Project(id, StateOf(id, row));
+                _projects.Set(id, project);
+            }
+
+            return project;
+        }
+    }
+
+    /// <summary>Management changed the project, here or elsewhere. An older row than the one known changes nothing.</summary>
+    public void Follow(StoredProject row)
+    {
+        var id = Guid.Parse(row.Id);
+        lock (_lock)
+        {
+            _changes++;
+            if (_projects.TryFind(id, out var project) && row.Version > project.Version)
+            {
+                project.Become(StateOf(id, row));
+            }
+        }
+    }
+
+    /// <summary>The project is no more.</summary>
+    public void Remove(Guid id)
+    {
+        lock (_lock)
+        {
+            _changes++;
+            if (_projects.TryFind(id, out var project))
+            {
+                project.Delete();
+                _projects.Remove(id);
+            }
+        }
+    }
+
+    private ProjectState StateOf(Guid id, StoredProject row) =>
+        new(row.Name, row.IsActive, keys.Open(id, row.SealedKey), row.Version);
+}

@@ -4,13 +4,20 @@ using System.Text.Json.Serialization;
 namespace LlmProxy.Cli;
 
 /// <summary>A project as the management API shows it; what is only passed on as JSON is not named here.</summary>
-internal sealed record ProjectView(
-    string Id,
-    string Name,
-    bool IsActive,
-    string? ApiKeyLastFour,
-    DateTimeOffset? CreatedAt,
-    DateTimeOffset? UpdatedAt);
+internal sealed record ProjectView
+{
+    public required string Id { get; init; }
+
+    public required string Name { get; init; }
+
+    public bool IsActive { get; init; }
+
+    public string? ApiKeyLastFour { get; init; }
+
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    public DateTimeOffset? UpdatedAt { get; init; }
+}
 
 /// <summary>
 /// A token as the management API shows it; with its secret only in the answer to its making. What carries a secret is a
@@ -89,6 +96,7 @@ internal sealed record ChatText(string? Content, string? Refusal);
 /// <summary>JSON as the command line reads and writes it, without reflection.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    RespectNullableAnnotations = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(IReadOnlyList<JsonElement>))]

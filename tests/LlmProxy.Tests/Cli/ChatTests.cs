@@ -45,10 +45,10 @@ public sealed class ChatTests : IAsyncLifetime
         _model.Says("Bonjour");
 
         (await ChatAsync(
-            "Hi", "--model", "m", "--system", "Answer in French.", "--temperature", "0", "--max-tokens", "7")).Succeeded();
+            "Hi", "--model", "m", "--system", "In French.", "--temperature", "0", "--max-tokens", "7")).Succeeded();
 
         Assert.Equal(
-            """{"model":"m","messages":[{"role":"system","content":"Answer in French."},{"role":"user","content":"Hi"}],"""
+            """{"model":"m","messages":[{"role":"system","content":"In French."},{"role":"user","content":"Hi"}],"""
             + """ "temperature":0,"max_tokens":7,"stream":true}""".TrimStart(),
             _model.Received[0].ToJsonString());
     }
@@ -59,7 +59,7 @@ public sealed class ChatTests : IAsyncLifetime
     [InlineData("--stream=false")]
     public async Task Shows_a_whole_answer_when_it_is_not_to_be_streamed(params string[] flags)
     {
-        _model.Answers(200, """{"choices":[{"message":{"role":"assistant","content":"Hello\n"},"finish_reason":"stop"}]}""");
+        _model.Answers(200, """{"choices":[{"message":{"content":"Hello\n"},"finish_reason":"stop"}]}""");
 
         var chat = await ChatAsync(["Hi", .. flags]);
 

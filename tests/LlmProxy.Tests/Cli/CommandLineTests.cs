@@ -52,7 +52,7 @@ public sealed class CommandLineTests : IDisposable
 
     [Theory]
     [InlineData("'frobnicate' is not a command or an option of 'llm-proxy'.", "frobnicate")]
-    [InlineData("'frobnicate' is not a command or an option of 'llm-proxy manage token'.", "manage", "token", "frobnicate")]
+    [InlineData("'x' is not a command or an option of 'llm-proxy manage token'.", "manage", "token", "x")]
     [InlineData("'--nope' is not a command or an option of 'llm-proxy server'.", "--nope")]
     [InlineData("'surplus' is not a command or an option of 'llm-proxy demo'.", "demo", "surplus")]
     [InlineData("'llm-proxy manage' needs a command: project, token.", "manage")]
@@ -80,12 +80,12 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public async Task A_start_that_fails_is_told_in_its_own_words()
     {
-        _shell.StartSimulator = static () => throw new StartFailure("LISTEN_ADDR is taken.\nDATABASE_PATH is a folder.");
+        _shell.StartSimulator = static () => throw new StartFailure("ENV is not there.\nDATABASE_PATH is a folder.");
 
         var failed = await _shell.RunAsync("simulator");
 
         Assert.Equal((ExitCode.Usage, string.Empty), (failed.ExitCode, failed.Output));
-        Assert.Equal("LISTEN_ADDR is taken.\nDATABASE_PATH is a folder.\n", failed.Errors);
+        Assert.Equal("ENV is not there.\nDATABASE_PATH is a folder.\n", failed.Errors);
     }
 
     [Fact]

@@ -82,7 +82,7 @@ public sealed class DemoTests : IDisposable
         Assert.Equal(
             ["127.0.0.1:8080", "127.0.0.1:0", "127.0.0.1:9000"],
             _shell.ServerFlags.Select(static flags => flags["LISTEN_ADDR"]), StringComparer.Ordinal);
-        Assert.StartsWith("127.0.0.1:8080 is taken; the demo uses a free port instead.\n", unasked.Errors, StringComparison.Ordinal);
+        Assert.StartsWith("127.0.0.1:8080 is taken; ", unasked.Errors, StringComparison.Ordinal);
         Assert.Equal("LISTEN_ADDR: address already in use\n", asked.Errors);
     }
 

@@ -63,7 +63,8 @@ internal sealed class FakeApi : IAsyncDisposable
     {
         http.Request.EnableBuffering();
         using var reader = new StreamReader(http.Request.Body, leaveOpen: true);
-        Received.Add(($"{http.Request.Method} {http.Request.Path}{http.Request.QueryString}", await reader.ReadToEndAsync()));
+        var target = $"{http.Request.Path}{http.Request.QueryString}";
+        Received.Add(($"{http.Request.Method} {target}", await reader.ReadToEndAsync()));
         http.Request.Body.Position = 0;
         http.Response.Headers["X-Request-ID"] = "request-1";
         if (http.Request.Headers.Authorization != $"Bearer {ManagementToken}")
@@ -85,7 +86,8 @@ internal sealed class FakeApi : IAsyncDisposable
     {
         app.MapGet($"/manage/{name}", async (HttpContext http) =>
         {
-            var start = int.TryParse(http.Request.Query["cursor"], CultureInfo.InvariantCulture, out var cursor) ? cursor : 0;
+            var cursor = (string?)http.Request.Query["cursor"];
+            var start = cursor is null ? 0 : int.Parse(cursor, CultureInfo.InvariantCulture);
             var next = start + PageSize < rows.Count ? JsonValue.Create($"{start + PageSize}") : null;
             var page = rows.Skip(start).Take(PageSize).Select(static row => row!.DeepClone()).ToArray();
             await WriteAsync(http, 200, new JsonObject { ["data"] = new JsonArray(page), ["next_cursor"] = next });
@@ -163,7 +165,8 @@ internal sealed class FakeApi : IAsyncDisposable
         ["last_used_at"] = null,
     };
 
-    private static Task WriteProblemAsync(HttpContext http, int status, string code, string detail, string? field = null)
+    private static Task WriteProblemAsync(
+        HttpContext http, int status, string code, string detail, string? field = null)
     {
         var problem = new JsonObject { ["status"] = status, ["code"] = code, ["detail"] = detail };
         if (field is not null)

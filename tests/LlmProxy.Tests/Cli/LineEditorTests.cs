@@ -11,7 +11,12 @@ public sealed class LineEditorTests
     private readonly LineEditor _editor;
 
     public LineEditorTests() => _editor = new LineEditor(
-        new Terminal(TextReader.Null, _screen, TextWriter.Null) { ReadKey = _keys.Dequeue, Width = static () => 10 }, "> ");
+        new Terminal(TextReader.Null, _screen, TextWriter.Null)
+        {
+            ReadKey = _keys.Dequeue,
+            Width = static () => 10,
+        },
+        "> ");
 
     [Theory]
     [InlineData("hello", "hello")]

@@ -20,7 +20,7 @@ public sealed class ManageConnectionTests : IAsyncLifetime
     [Fact]
     public async Task Flags_win_over_variables_and_variables_over_the_file()
     {
-        await _shell.WriteAsync(".env", "MANAGEMENT_TOKEN=wrong-token-of-the-file\nMANAGEMENT_API_BASE_URL=http://127.0.0.1:9\n");
+        await _shell.WriteAsync(".env", "MANAGEMENT_TOKEN=wrong-token-of-the-file\n");
         _shell.Variables["MANAGEMENT_API_BASE_URL"] = "http://127.0.0.1:9";
         _shell.Variables["MANAGEMENT_TOKEN"] = FakeApi.ManagementToken;
 
@@ -106,7 +106,7 @@ public sealed class ManageConnectionTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData(503, """{"code":"store_unavailable","detail":"Try later."}""", 2, "store_unavailable: Try later. [HTTP 503")]
+    [InlineData(503, """{"code":"store_unavailable","detail":"Wait."}""", 2, "store_unavailable: Wait. [HTTP 503")]
     [InlineData(500, "<html>", 2, "The server answered Internal Server Error. [HTTP 500")]
     [InlineData(200, "<html>", 2, "http://127.0.0.1")]
     [InlineData(200, """{"data":"none"}""", 2, "http://127.0.0.1")]
@@ -114,7 +114,8 @@ public sealed class ManageConnectionTests : IAsyncLifetime
     [InlineData(404, "404 page not found", 4, "The server answered Not Found. [HTTP 404")]
     [InlineData(302, "", 4, "The server answered Found. [HTTP 302")]
     [InlineData(429, """{"code":"too_many_attempts","detail":"Wait."}""", 4, "too_many_attempts: Wait. [HTTP 429")]
-    public async Task Every_answer_has_its_sentence_and_its_exit_code(int status, string body, int exitCode, string sentence)
+    public async Task Every_answer_has_its_sentence_and_its_exit_code(
+        int status, string body, int exitCode, string sentence)
     {
         _api.Answer = (status, body);
 

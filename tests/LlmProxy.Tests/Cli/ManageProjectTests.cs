@@ -112,7 +112,8 @@ public sealed class ManageProjectTests : IAsyncLifetime
         var listed = await RunAsync("list", "--json");
 
         var array = JsonNode.Parse(listed.Succeeded())!.AsArray();
-        Assert.True(JsonNode.DeepEquals(new JsonArray([.. _api.Projects.Select(static item => item.DeepClone())]), array));
+        var kept = new JsonArray([.. _api.Projects.Select(static project => project.DeepClone())]);
+        Assert.True(JsonNode.DeepEquals(kept, array), listed.Output);
         Assert.Contains("zwei – ü", listed.Output, StringComparison.Ordinal);
     }
 
@@ -210,7 +211,8 @@ public sealed class ManageProjectTests : IAsyncLifetime
 
         Assert.Equal(ExitCode.Refused, refused.ExitCode);
         Assert.Equal(
-            "duplicate_name: There is a project with this name. (name) [HTTP 409, request request-1]\n", refused.Errors);
+            "duplicate_name: There is a project with this name. (name) [HTTP 409, request request-1]\n",
+            refused.Errors);
     }
 
     [Theory]

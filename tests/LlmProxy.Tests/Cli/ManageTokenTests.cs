@@ -98,7 +98,8 @@ public sealed class ManageTokenTests : IAsyncLifetime
     {
         await RunAsync("list", "--project-id", "project-1", "--active-only");
 
-        Assert.Equal("GET /manage/tokens?limit=100&projectId=project-1&activeOnly=true", Assert.Single(_api.Received).Line);
+        Assert.Equal(
+            "GET /manage/tokens?limit=100&projectId=project-1&activeOnly=true", Assert.Single(_api.Received).Line);
     }
 
     [Fact]
@@ -117,7 +118,8 @@ public sealed class ManageTokenTests : IAsyncLifetime
         await MakeAsync(1);
 
         var shown = await RunAsync("get", "token-1");
-        var changed = await RunAsync("update", "token-1", "--max-requests", "0", "--active", "true", "--duration", "7d");
+        var changed = await RunAsync(
+            "update", "token-1", "--max-requests", "0", "--active", "true", "--duration", "7d");
         var change = _api.Received[^1].Body;
         var revoked = await RunAsync("revoke", "token-1");
 

@@ -31,7 +31,8 @@ public sealed class SetupTests : IAsyncLifetime
         var setup = await SetUpAsync("--openai-key", ProviderKey, "--duration", "7d", "--project", "website");
 
         Assert.Equal(
-            $"MANAGEMENT_TOKEN={FakeApi.ManagementToken}\nDATABASE_PATH=data/llm-proxy.db\nLISTEN_ADDR=127.0.0.1:8080\n",
+            $"MANAGEMENT_TOKEN={FakeApi.ManagementToken}\nDATABASE_PATH=data/llm-proxy.db\n"
+            + "LISTEN_ADDR=127.0.0.1:8080\n",
             await _shell.ReadAsync(".env"));
         Assert.Contains($"Token:         {FakeApi.Secret}\n", setup.Succeeded(), StringComparison.Ordinal);
         Assert.Equal("website", (string?)Assert.Single(_api.Projects)["name"]);
@@ -58,7 +59,7 @@ public sealed class SetupTests : IAsyncLifetime
         (await SetUpAsync("--skip-project")).Succeeded();
 
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_shell.PathOf(".env")));
-        Assert.Equal([".env"], Directory.EnumerateFileSystemEntries(_shell.Folder).Select(Path.GetFileName), StringComparer.Ordinal);
+        Assert.Equal(_shell.PathOf(".env"), Assert.Single(Directory.EnumerateFileSystemEntries(_shell.Folder)));
     }
 
     [Fact]
@@ -161,7 +162,7 @@ public sealed class SetupTests : IAsyncLifetime
         var setup = await SetUpAsync("--openai-key", ProviderKey);
 
         setup.Succeeded();
-        Assert.Contains("MANAGEMENT_TOKEN of the environment is not the one in", setup.Errors, StringComparison.Ordinal);
+        Assert.Contains("MANAGEMENT_TOKEN of the environment is not ", setup.Errors, StringComparison.Ordinal);
         Assert.Equal(FakeApi.ManagementToken, Assert.Single(_shell.ServerFlags)["MANAGEMENT_TOKEN"]);
     }
 
@@ -173,7 +174,8 @@ public sealed class SetupTests : IAsyncLifetime
         var setup = await SetUpAsync("--interactive");
 
         Assert.Contains(FakeApi.Secret, setup.Succeeded(), StringComparison.Ordinal);
-        Assert.Contains("DATABASE_PATH=my.db\nLISTEN_ADDR=:9000\n", await _shell.ReadAsync(".env"), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "DATABASE_PATH=my.db\nLISTEN_ADDR=:9000\n", await _shell.ReadAsync(".env"), StringComparison.Ordinal);
         Assert.Equal($$"""{"name":"website","api_key":"{{ProviderKey}}"}""", _api.Received[1].Body);
         Assert.Contains("\"duration_minutes\":90", _api.Received[2].Body, StringComparison.Ordinal);
     }
@@ -182,8 +184,8 @@ public sealed class SetupTests : IAsyncLifetime
     public async Task On_a_terminal_it_asks_and_a_key_that_is_typed_is_not_echoed()
     {
         _shell.InputIsTerminal = true;
-        _shell.Keys = new Queue<KeyPress>(
-            [.. (ProviderKey + "x").Select(static c => new KeyPress(Key.Character, c)), new(Key.Backspace), new(Key.Enter)]);
+        var typed = $"{ProviderKey}x".Select(static character => new KeyPress(Key.Character, character));
+        _shell.Keys = new Queue<KeyPress>([.. typed, new(Key.Backspace), new(Key.Enter)]);
 
         var setup = await SetUpAsync("--project", "website", "--db", "my.db", "--addr", ":1", "--duration", "1h");
 

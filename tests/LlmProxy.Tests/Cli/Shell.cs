@@ -40,9 +40,9 @@ internal sealed class Shell : IDisposable
 
     public List<string> SimulatorAddresses { get; } = [];
 
-    public Func<Task<RunningProgram>> StartServer { get; set; } = static () => throw new StartFailure("No server here.");
+    public Func<Task<RunningProgram>> StartServer { get; set; } = static () => throw new StartFailure("No server.");
 
-    public Func<Task<RunningProgram>> StartSimulator { get; set; } = static () => throw new StartFailure("No simulator.");
+    public Func<Task<RunningProgram>> StartSimulator { get; set; } = static () => throw new StartFailure("No such.");
 
     public Task<Outcome> RunAsync(params string[] arguments) =>
         RunAsync(TestContext.Current.CancellationToken, arguments);
@@ -50,7 +50,8 @@ internal sealed class Shell : IDisposable
     public async Task<Outcome> RunAsync(CancellationToken stop, params string[] arguments)
     {
         using var signal = new StopSignal(stop);
-        var (output, errors) = (new StringWriter(CultureInfo.InvariantCulture), new StringWriter(CultureInfo.InvariantCulture));
+        var output = new StringWriter(CultureInfo.InvariantCulture);
+        var errors = new StringWriter(CultureInfo.InvariantCulture);
         var place = new Workplace(TerminalOver(output, errors), Variables, Folder, new FakeTimeProvider(
             new DateTimeOffset(2026, 1, 2, 12, 0, 0, TimeSpan.Zero)));
         var exitCode = await CommandLine.InvokeAsync(arguments, Entrypoints(), place, signal);

@@ -20,8 +20,11 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
 
     public bool OutputIsTerminal { get; init; }
 
-    /// <summary>Colours and cursor movements are understood and wanted.</summary>
+    /// <summary>The cursor can be moved.</summary>
     public bool IsAnsi { get; init; }
+
+    /// <summary>Colours and bold letters are understood and wanted.</summary>
+    public bool HasColour { get; init; }
 
     /// <summary>Reads a key without showing it; null where there are no keys, only lines.</summary>
     public Func<KeyPress>? ReadKey { get; init; }
@@ -37,8 +40,9 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
         {
             InputIsTerminal = !Console.IsInputRedirected,
             OutputIsTerminal = !Console.IsOutputRedirected,
-            IsAnsi = !Console.IsOutputRedirected && !isDumb && !noColour,
-            ReadKey = Console.IsInputRedirected || isDumb ? null : ReadConsoleKey,
+            IsAnsi = !Console.IsOutputRedirected && !isDumb,
+            HasColour = !Console.IsOutputRedirected && !isDumb && !noColour,
+            ReadKey = Console.IsInputRedirected ? null : ReadConsoleKey,
             Width = static () => Console.WindowWidth > 0 ? Console.WindowWidth : 80,
         };
     }
@@ -114,8 +118,8 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
         var text = new StringWriter(CultureInfo.InvariantCulture);
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
-            Ansi = IsAnsi ? AnsiSupport.Yes : AnsiSupport.No,
-            ColorSystem = IsAnsi ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+            Ansi = HasColour ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = HasColour ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
             Interactive = InteractionSupport.No,
             Out = new AnsiConsoleOutput(text),
         });
@@ -173,15 +177,18 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
     public async Task<string> AskSecretAsync(string question, CancellationToken stop)
     {
         await errors.WriteAsync($"{question} (not shown): ".AsMemory(), stop);
-        var secret = ReadKey is { } readKey
-            ? await Task.Run(() => ReadHidden(readKey), CancellationToken.None).WaitAsync(stop)
-            : await ReadLineAsync(stop);
-        if (ReadKey is not null)
+        try
         {
+            var secret = ReadKey is { } readKey
+                ? await Task.Run(() => ReadHidden(readKey), CancellationToken.None).WaitAsync(stop)
+                : await ReadLineAsync(stop);
+            return secret?.Trim() ?? string.Empty;
+        }
+        finally
+        {
+            // The line ends on the screen as well, which Enter does not do when nothing is echoed.
             await errors.WriteLineAsync();
         }
-
-        return secret?.Trim() ?? string.Empty;
     }
 
     /// <summary>

@@ -92,6 +92,17 @@ public sealed class ManageProjectTests : IAsyncLifetime
 
         Assert.Contains(name, listed.Succeeded(), StringComparison.Ordinal);
         Assert.Contains('│', listed.Output);
+        Assert.Contains('\e', listed.Output);
+    }
+
+    [Fact]
+    public async Task A_terminal_that_wants_no_colours_gets_none()
+    {
+        await MakeAsync("website");
+        _shell.OutputIsTerminal = true;
+        _shell.Variables["NO_COLOR"] = "1";
+
+        Assert.DoesNotContain('\e', (await RunAsync("list")).Succeeded());
     }
 
     [Fact]

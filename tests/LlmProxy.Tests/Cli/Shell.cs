@@ -74,6 +74,7 @@ internal sealed class Shell : IDisposable
             InputIsTerminal = InputIsTerminal,
             OutputIsTerminal = OutputIsTerminal,
             IsAnsi = OutputIsTerminal,
+            HasColour = OutputIsTerminal && !Variables.ContainsKey("NO_COLOR"),
             ReadKey = Keys is null ? null : Keys.Dequeue,
         };
 

@@ -28,7 +28,7 @@ internal sealed class ProjectStore(Database database)
 
     public Task<ProjectFault> InsertAsync(StoredProject project) => database.WriteAsync((connection, transaction) =>
     {
-        if (IdOfName(connection, project.Name, transaction) is not null)
+        if (IdOfName(connection, transaction, project.Name) is not null)
         {
             return ProjectFault.NameTaken;
         }
@@ -51,7 +51,7 @@ internal sealed class ProjectStore(Database database)
             }
 
             change(project);
-            if (IdOfName(connection, project.Name, transaction) is { } owner && owner != project.Id)
+            if (IdOfName(connection, transaction, project.Name) is { } owner && owner != project.Id)
             {
                 return (null, ProjectFault.NameTaken);
             }
@@ -87,8 +87,9 @@ internal sealed class ProjectStore(Database database)
         return resealed;
     });
 
-    private static string? IdOfName(DbConnection connection, string name, DbTransaction transaction) =>
-        connection.QueryFirstOrDefault<string>("SELECT id FROM projects WHERE name = @name", new { name }, transaction);
+    private static string? IdOfName(DbConnection connection, DbTransaction transaction, string name) =>
+        connection.QueryFirstOrDefault<string>(
+            "SELECT id FROM projects WHERE name = @name", new { name }, transaction);
 
     private static void Update(DbConnection connection, DbTransaction transaction, StoredProject project) =>
         connection.Execute("""

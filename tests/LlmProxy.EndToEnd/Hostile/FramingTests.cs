@@ -58,6 +58,10 @@ public sealed partial class FramingTests(ProxyBeforeRawUpstream rig) : IClassFix
     [InlineData("10000000000000005\r\nhello\r\n0\r\n\r\n")]
     [InlineData("3\r\nhello\r\n0\r\n\r\n")]
     [InlineData("5\r\nhelloXX0\r\n\r\n")]
+    [InlineData("5\r\nhello\r\n0\r\nX-Trailer: a\u0000b\r\n\r\n")]
+    [InlineData("5\r\nhello\r\n0\r\nX-Trailer: a\rb\r\n\r\n")]
+    [InlineData("5\r\nhello\r\n0\r\nX-Trailer : 1\r\n\r\n")]
+    [InlineData("5\r\nhello\r\n0\r\nno trailer\r\n\r\n")]
     public async Task A_chunk_that_is_not_one_is_the_clients_fault(string chunks)
     {
         var route = rig.Upstream.Answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");

@@ -46,7 +46,7 @@ public class AdmissionBenchmarks
     public bool Reserve_one_request()
     {
         var reserving = _grant.Allowance.ReserveAsync(CancellationToken.None);
-        return reserving.IsCompletedSuccessfully && reserving.Result.Refusal is null;
+        return reserving.IsCompletedSuccessfully && reserving.Result is null;
     }
 
     private bool Admits(string token)

@@ -40,7 +40,7 @@ internal sealed class Parts : IAsyncDisposable
 
     public TokenGate Gate => _services.GetRequiredService<TokenGate>();
 
-    public TokenHasher Hasher => _services.GetRequiredService<TokenHasherSource>().Hasher;
+    public TokenHasher Hasher => _services.GetRequiredService<TokenHasher>();
 
     /// <summary>A token without a limit of requests.</summary>
     public string Token { get; private set; } = "";
@@ -64,7 +64,7 @@ internal sealed class Parts : IAsyncDisposable
         services.AddLogging();
         services.AddSingleton(TimeProvider.System);
         services.AddStorage(storage);
-        services.AddSecrets(SecretsOptions.Read(settings, storage.Path));
+        services.AddSecrets(SecretsOptions.Read(settings));
         services.AddLimits();
         services.AddProjects();
         services.AddTokens();
@@ -104,7 +104,7 @@ internal sealed class Parts : IAsyncDisposable
     private async Task OpenAsync()
     {
         await _services.GetRequiredService<Database>().OpenAsync(CancellationToken.None);
-        await _services.GetRequiredService<TokenHasherSource>().OpenAsync();
+        await _services.GetRequiredService<KeyRing>().OpenAsync(CancellationToken.None);
         var project = await _services.GetRequiredService<ProjectDirectory>()
             .CreateAsync("benchmark", new Secret("sk-benchmark-0123456789abcdefghij"));
         var issued = await _services.GetRequiredService<TokenIssuer>()

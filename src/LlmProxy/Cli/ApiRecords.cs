@@ -4,30 +4,65 @@ using System.Text.Json.Serialization;
 namespace LlmProxy.Cli;
 
 /// <summary>A project as the management API shows it; what is only passed on as JSON is not named here.</summary>
-internal sealed record ProjectView(
-    string Id,
-    string Name,
-    bool IsActive,
-    string? ApiKeyLastFour,
-    DateTimeOffset? CreatedAt,
-    DateTimeOffset? UpdatedAt);
+internal sealed record ProjectView
+{
+    public required string Id { get; init; }
 
-/// <summary>A token as the management API shows it; with its secret only in the answer to its making.</summary>
-internal sealed record TokenView(
-    string Id,
-    string? Token,
-    string ProjectId,
-    bool? IsActive,
-    DateTimeOffset? ExpiresAt,
-    long? MaxRequests,
-    long? RequestCount,
-    DateTimeOffset? CreatedAt,
-    DateTimeOffset? LastUsedAt);
+    public required string Name { get; init; }
 
-internal sealed record NewProject(string Name, string ApiKey);
+    public bool IsActive { get; init; }
+
+    public string? ApiKeyLastFour { get; init; }
+
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    public DateTimeOffset? UpdatedAt { get; init; }
+}
+
+/// <summary>
+/// A token as the management API shows it; with its secret only in the answer to its making. What carries a secret is a
+/// class here: a record would print it.
+/// </summary>
+internal sealed class TokenView
+{
+    public required string Id { get; init; }
+
+    public string? Token { get; init; }
+
+    public required string ProjectId { get; init; }
+
+    public bool? IsActive { get; init; }
+
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    public long? MaxRequests { get; init; }
+
+    public long? RequestCount { get; init; }
+
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    public DateTimeOffset? LastUsedAt { get; init; }
+}
+
+/// <summary>A project to be made.</summary>
+internal sealed class NewProject
+{
+    public required string Name { get; init; }
+
+    public required string ApiKey { get; init; }
+}
 
 /// <summary>What is to change of a project; null means that it stays.</summary>
-internal sealed record ProjectChange(string? Name, string? ApiKey, bool? IsActive, bool? RevokeTokens);
+internal sealed class ProjectChange
+{
+    public string? Name { get; init; }
+
+    public string? ApiKey { get; init; }
+
+    public bool? IsActive { get; init; }
+
+    public bool? RevokeTokens { get; init; }
+}
 
 internal sealed record NewToken(string ProjectId, long DurationMinutes, long? MaxRequests);
 
@@ -61,6 +96,7 @@ internal sealed record ChatText(string? Content, string? Refusal);
 /// <summary>JSON as the command line reads and writes it, without reflection.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    RespectNullableAnnotations = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(IReadOnlyList<JsonElement>))]

@@ -105,16 +105,28 @@ internal static class CommandLine
 
     private static int Refuse(ParseResult parsed, Terminal terminal)
     {
-        // One mistake often makes several complaints, of which the first is the cause.
-        terminal.Note(parsed.Errors[0].Message);
+        var path = PathOf(parsed.CommandResult.Command);
+
+        // One mistake often makes several complaints; a word that is not understood is the cause of the others.
+        terminal.Note(parsed switch
+        {
+            { UnmatchedTokens: [var unknown, ..] } => $"'{unknown}' is not a command or an option of '{path}'.",
+            { CommandResult.Command.Subcommands: { Count: > 0 } verbs } =>
+                $"'{path}' needs a command: {string.Join(", ", verbs.Select(static verb => verb.Name))}.",
+            _ => parsed.Errors[0].Message,
+        });
+        terminal.Note($"See '{path} --help'.");
+        return ExitCode.Usage;
+    }
+
+    private static string PathOf(Command command)
+    {
         var path = string.Empty;
-        for (Symbol? symbol = parsed.CommandResult.Command; symbol is Command and not RootCommand;
-            symbol = symbol.Parents.FirstOrDefault())
+        for (Symbol? symbol = command; symbol is Command and not RootCommand; symbol = symbol.Parents.FirstOrDefault())
         {
             path = $" {symbol.Name}{path}";
         }
 
-        terminal.Note($"See '{Name}{path} --help'.");
-        return ExitCode.Usage;
+        return Name + path;
     }
 }

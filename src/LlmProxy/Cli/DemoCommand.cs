@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using LlmProxy.Settings;
 
@@ -45,18 +44,19 @@ internal static class DemoCommand
             var managementToken = RandomNumberGenerator.GetHexString(64, lowercase: true);
             var settings = Path.Combine(folder.FullName, ".env");
             await File.WriteAllTextAsync(settings, string.Empty, stop);
-            await using var server = await entrypoints.StartServer(
-                new Dictionary<string, string?>(StringComparer.Ordinal)
-                {
-                    ["LISTEN_ADDR"] = address ?? FreeAddress(terminal),
-                    ["DATABASE_PATH"] = Path.Combine(folder.FullName, "demo.db"),
-                    // An empty file, so that one in the working directory has no say.
-                    ["ENV"] = settings,
-                    ["MANAGEMENT_TOKEN"] = managementToken,
-                    ["OPENAI_API_URL"] = simulator.Address.GetLeftPart(UriPartial.Authority),
-                    ["LOG_LEVEL"] = "warn",
-                },
-                stop);
+            var flags = new Dictionary<string, string?>(StringComparer.Ordinal)
+            {
+                ["LISTEN_ADDR"] = address ?? AddressByDefault,
+                ["DATABASE_PATH"] = Path.Combine(folder.FullName, "demo.db"),
+                // An empty file, so that one in the working directory has no say.
+                ["ENV"] = settings,
+                ["MANAGEMENT_TOKEN"] = managementToken,
+                ["ENCRYPTION_KEY"] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)),
+                ["OPENAI_API_URL"] = simulator.Address.GetLeftPart(UriPartial.Authority),
+                ["LOG_LEVEL"] = "warn",
+            };
+            var isAnyPortFine = address is null;
+            await using var server = await StartAsync(entrypoints, terminal, flags, isAnyPortFine, stop);
             var token = await MakeTokenAsync(server.Address, managementToken, stop);
             terminal.Print(Welcome(server.Address.GetLeftPart(UriPartial.Authority), token, managementToken));
             await Task.WhenAny(server.WaitAsync(stop), simulator.WaitAsync(stop));
@@ -72,18 +72,23 @@ internal static class DemoCommand
         }
     }
 
-    private static string FreeAddress(Terminal terminal)
+    private static async Task<RunningProgram> StartAsync(
+        Entrypoints entrypoints,
+        Terminal terminal,
+        Dictionary<string, string?> flags,
+        bool isAnyPortFine,
+        CancellationToken stop)
     {
         try
         {
-            using var probe = new TcpListener(ListenAddress.Parse(AddressByDefault)!.EndPoints[0]);
-            probe.Start();
-            return AddressByDefault;
+            return await entrypoints.StartServer(flags, stop);
         }
-        catch (SocketException)
+        catch (StartFailure failure)
+            when (isAnyPortFine && failure.Message.StartsWith("LISTEN_ADDR", StringComparison.Ordinal))
         {
-            terminal.Note($"{AddressByDefault} is taken; the demo uses a free port instead.");
-            return "127.0.0.1:0";
+            terminal.Note($"{flags["LISTEN_ADDR"]} is taken; the demo uses a free port instead.");
+            flags["LISTEN_ADDR"] = "127.0.0.1:0";
+            return await entrypoints.StartServer(flags, stop);
         }
     }
 

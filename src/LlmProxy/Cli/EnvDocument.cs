@@ -29,7 +29,9 @@ internal sealed class EnvDocument
         try
         {
             // A link stays a link: what it points to is replaced.
-            var target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            var target = new FileInfo(path) is { LinkTarget: not null } link
+                ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName
+                : path;
             if (!File.Exists(target))
             {
                 return new EnvDocument(target, []);

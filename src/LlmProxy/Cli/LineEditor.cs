@@ -4,8 +4,8 @@ using System.Text;
 namespace LlmProxy.Cli;
 
 /// <summary>
-/// One line that can be edited while it is typed, and the lines before it: arrows, Home, End, Ctrl-A/E/B/F/K/U/W/L/D.
-/// It moves by what a person sees as one character, and knows that some take two columns.
+/// One line that can be edited while it is typed, with the lines before it at hand. It moves by what a person sees as
+/// one character, and knows that some take two columns.
 /// </summary>
 internal sealed class LineEditor(Terminal terminal, string prompt)
 {
@@ -26,14 +26,11 @@ internal sealed class LineEditor(Terminal terminal, string prompt)
         {
             // A key cannot be awaited; the thread that waits for it ends with the process.
             var key = await Task.Run(terminal.ReadKey!, CancellationToken.None).WaitAsync(stop);
-            switch (key)
+            switch (key.Key)
             {
-                case { Key: ConsoleKey.Enter }:
+                case Key.Enter:
                     return Finish();
-                case { Key: ConsoleKey.C, Modifiers: ConsoleModifiers.Control } when _text.Length > 0:
-                    Replace(string.Empty);
-                    break;
-                case { Key: ConsoleKey.C or ConsoleKey.D, Modifiers: ConsoleModifiers.Control } when _text.Length == 0:
+                case Key.Interrupt or Key.EndOfInput when _text.Length == 0:
                     terminal.Draw("\n");
                     return null;
                 default:
@@ -59,80 +56,51 @@ internal sealed class LineEditor(Terminal terminal, string prompt)
         return line;
     }
 
-    private void Apply(ConsoleKeyInfo key)
+    private void Apply(KeyPress key)
     {
-        if (key.Modifiers == ConsoleModifiers.Control)
-        {
-            ApplyControl(key.Key);
-            return;
-        }
-
         switch (key.Key)
         {
-            case ConsoleKey.LeftArrow:
+            case Key.Character:
+                _text.Insert(_cursor, key.Character);
+                _cursor++;
+                break;
+            case Key.Left:
                 _cursor = Previous();
                 break;
-            case ConsoleKey.RightArrow:
+            case Key.Right:
                 _cursor = Next();
                 break;
-            case ConsoleKey.Home:
+            case Key.Home:
                 _cursor = 0;
                 break;
-            case ConsoleKey.End:
+            case Key.End:
                 _cursor = _text.Length;
                 break;
-            case ConsoleKey.UpArrow:
+            case Key.Up:
                 Recall(-1);
                 break;
-            case ConsoleKey.DownArrow:
+            case Key.Down:
                 Recall(+1);
                 break;
-            case ConsoleKey.Backspace:
+            case Key.Backspace:
                 Remove(Previous(), _cursor);
                 break;
-            case ConsoleKey.Delete:
+            case Key.Delete or Key.EndOfInput:
                 Remove(_cursor, Next());
                 break;
-            default:
-                if (!char.IsControl(key.KeyChar))
-                {
-                    _text.Insert(_cursor, key.KeyChar);
-                    _cursor++;
-                }
-
-                break;
-        }
-    }
-
-    private void ApplyControl(ConsoleKey key)
-    {
-        switch (key)
-        {
-            case ConsoleKey.A:
-                _cursor = 0;
-                break;
-            case ConsoleKey.E:
-                _cursor = _text.Length;
-                break;
-            case ConsoleKey.B:
-                _cursor = Previous();
-                break;
-            case ConsoleKey.F:
-                _cursor = Next();
-                break;
-            case ConsoleKey.D:
-                Remove(_cursor, Next());
-                break;
-            case ConsoleKey.K:
+            case Key.DeleteToEnd:
                 Remove(_cursor, _text.Length);
                 break;
-            case ConsoleKey.U:
+            case Key.DeleteToStart:
                 Remove(0, _cursor);
                 break;
-            case ConsoleKey.W:
+            case Key.DeleteWord:
                 Remove(StartOfWord(), _cursor);
                 break;
-            case ConsoleKey.L:
+            case Key.Interrupt:
+                Replace(string.Empty);
+                break;
+            case Key.ClearScreen:
                 terminal.Draw("\e[H\e[2J");
                 _row = 0;
                 break;

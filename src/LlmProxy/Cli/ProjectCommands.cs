@@ -89,7 +89,7 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
                 ?? throw CommandFailure.Usage(
                     "The provider's API key is missing: give --openai-key or set OPENAI_API_KEY.");
             using var api = await options.ConnectAsync(parsed, stop);
-            var project = new NewProject(parsed.GetRequiredValue(name), secret);
+            var project = new NewProject { Name = parsed.GetRequiredValue(name), ApiKey = secret };
             return Show(parsed, await api.PostAsync(Path, project, CliJson.Default.NewProject, stop));
         });
         return create;
@@ -119,16 +119,19 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
         update.SetAction(async (parsed, stop) =>
         {
             var secret = await Credential.ReadAsync(parsed.GetValue(key), key, _terminal, stop);
-            var change = new ProjectChange(
-                parsed.GetValue(name), secret, parsed.GetValue(active), parsed.GetValue(revoke) ? true : null);
-            if (change == new ProjectChange(null, null, null, null))
+            var change = new ProjectChange
             {
-                throw CommandFailure.Usage("Nothing to change: give --name, --openai-key or --active.");
-            }
-
-            if (change is { RevokeTokens: true, IsActive: not false })
+                Name = parsed.GetValue(name),
+                ApiKey = secret,
+                IsActive = parsed.GetValue(active),
+                RevokeTokens = parsed.GetValue(revoke) ? true : null,
+            };
+            switch (change)
             {
-                throw CommandFailure.Usage("--revoke-tokens goes together with --active false.");
+                case { RevokeTokens: true, IsActive: not false }:
+                    throw CommandFailure.Usage("--revoke-tokens goes together with --active false.");
+                case { Name: null, ApiKey: null, IsActive: null }:
+                    throw CommandFailure.Usage("Nothing to change: give --name, --openai-key or --active.");
             }
 
             using var api = await options.ConnectAsync(parsed, stop);

@@ -33,22 +33,9 @@ internal static class Report
         }
     }
 
-    /// <summary>
-    /// A table. Nothing in it is ever cut: an id that lost its end is of no use, so a terminal that is too narrow
-    /// wraps. In a pipe it has no lines and no colours.
-    /// </summary>
+    /// <summary>A table; on a terminal with lines, in a pipe without.</summary>
     public static void Table(Terminal terminal, IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {
-        var text = new StringWriter(CultureInfo.InvariantCulture);
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = terminal.IsAnsi ? AnsiSupport.Yes : AnsiSupport.No,
-            ColorSystem = terminal.IsAnsi ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.No,
-            Out = new AnsiConsoleOutput(text),
-        });
-        console.Profile.Width = short.MaxValue;
-        console.Profile.Capabilities.Unicode = terminal.OutputIsTerminal;
         var table = new Table { Border = terminal.OutputIsTerminal ? TableBorder.Rounded : TableBorder.None };
         foreach (var heading in headings)
         {
@@ -60,11 +47,7 @@ internal static class Report
             table.AddRow(row.Select(static cell => new Text(OneLine(cell))));
         }
 
-        console.Write(table);
-        foreach (var line in text.ToString().AsSpan().TrimEnd('\n').EnumerateLines())
-        {
-            terminal.Draw($"{line.TrimEnd()}\n");
-        }
+        terminal.Print(table);
     }
 
     /// <summary>A time as people read it, in UTC.</summary>

@@ -3,18 +3,29 @@ using LlmProxy.Settings;
 
 namespace LlmProxy.Cli;
 
-/// <summary>What the flags of <c>setup</c> say; null where they say nothing.</summary>
-internal sealed record SetupWishes(
-    string File,
-    string? ProviderKey,
-    string? ManagementToken,
-    string? Database,
-    string? Address,
-    string? Project,
-    TimeSpan? Lifetime,
-    bool SkipsProject,
-    bool WantsNewToken,
-    bool Asks);
+/// <summary>What the flags of <c>setup</c> say; null where nothing. A record would print the secrets.</summary>
+internal sealed class SetupWishes
+{
+    public required string File { get; init; }
+
+    public string? ProviderKey { get; init; }
+
+    public string? ManagementToken { get; init; }
+
+    public string? Database { get; init; }
+
+    public string? Address { get; init; }
+
+    public string? Project { get; init; }
+
+    public TimeSpan? Lifetime { get; init; }
+
+    public bool SkipsProject { get; init; }
+
+    public bool WantsNewToken { get; init; }
+
+    public bool Asks { get; init; }
+}
 
 /// <summary>
 /// From nothing to a token that works: completes the settings file, starts the server on it in this process, and makes
@@ -192,5 +203,12 @@ internal sealed class Setup(Entrypoints entrypoints, Workplace place, SetupWishe
         wishes.Asks ? await _terminal.AskAsync(question, byDefault, stop) : byDefault;
 
     /// <summary>What is to be made; there is no key when the project is said to exist.</summary>
-    private sealed record FirstProject(string Name, string? ProviderKey, TimeSpan Lifetime);
+    private sealed class FirstProject(string name, string? providerKey, TimeSpan lifetime)
+    {
+        public string Name => name;
+
+        public string? ProviderKey => providerKey;
+
+        public TimeSpan Lifetime => lifetime;
+    }
 }

@@ -86,17 +86,19 @@ internal sealed class SetupCommand(Entrypoints entrypoints, Workplace place)
 
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken stop)
     {
-        var wishes = new SetupWishes(
-            place.PathOf(parsed.GetRequiredValue(_config)),
-            await Credential.ReadAsync(parsed.GetValue(_key), _key, place.Terminal, stop),
-            parsed.GetValue(_credential),
-            parsed.GetValue(_database),
-            parsed.GetValue(_address),
-            parsed.GetValue(_project),
-            parsed.GetValue(_duration),
-            SkipsProject: parsed.GetValue(_skip),
-            WantsNewToken: parsed.GetValue(_newToken),
-            Asks: parsed.GetValue(_interactive) || (place.Terminal.InputIsTerminal && !parsed.GetValue(_quiet)));
+        var wishes = new SetupWishes
+        {
+            File = place.PathOf(parsed.GetRequiredValue(_config)),
+            ProviderKey = await Credential.ReadAsync(parsed.GetValue(_key), _key, place.Terminal, stop),
+            ManagementToken = parsed.GetValue(_credential),
+            Database = parsed.GetValue(_database),
+            Address = parsed.GetValue(_address),
+            Project = parsed.GetValue(_project),
+            Lifetime = parsed.GetValue(_duration),
+            SkipsProject = parsed.GetValue(_skip),
+            WantsNewToken = parsed.GetValue(_newToken),
+            Asks = parsed.GetValue(_interactive) || (place.Terminal.InputIsTerminal && !parsed.GetValue(_quiet)),
+        };
         return await new Setup(entrypoints, place, wishes).RunAsync(stop);
     }
 }

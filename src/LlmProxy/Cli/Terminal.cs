@@ -1,4 +1,7 @@
+using System.Globalization;
 using System.Text;
+using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace LlmProxy.Cli;
 
@@ -17,11 +20,14 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
 
     public bool OutputIsTerminal { get; init; }
 
-    /// <summary>Colours and cursor movements are understood and wanted.</summary>
+    /// <summary>The cursor can be moved.</summary>
     public bool IsAnsi { get; init; }
 
+    /// <summary>Colours and bold letters are understood and wanted.</summary>
+    public bool HasColour { get; init; }
+
     /// <summary>Reads a key without showing it; null where there are no keys, only lines.</summary>
-    public Func<ConsoleKeyInfo>? ReadKey { get; init; }
+    public Func<KeyPress>? ReadKey { get; init; }
 
     public Func<int> Width { get; init; } = static () => 80;
 
@@ -34,19 +40,20 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
         {
             InputIsTerminal = !Console.IsInputRedirected,
             OutputIsTerminal = !Console.IsOutputRedirected,
-            IsAnsi = !Console.IsOutputRedirected && !isDumb && !noColour,
-            ReadKey = Console.IsInputRedirected || isDumb ? null : ReadConsoleKey,
+            IsAnsi = !Console.IsOutputRedirected && !isDumb,
+            HasColour = !Console.IsOutputRedirected && !isDumb && !noColour,
+            ReadKey = Console.IsInputRedirected ? null : ReadConsoleKey,
             Width = static () => Console.WindowWidth > 0 ? Console.WindowWidth : 80,
         };
     }
 
-    private static ConsoleKeyInfo ReadConsoleKey()
+    private static KeyPress ReadConsoleKey()
     {
         // While a key is awaited, Ctrl-C is a key as well: what it means depends on what has been typed.
         Console.TreatControlCAsInput = true;
         try
         {
-            return Console.ReadKey(intercept: true);
+            return Read(Console.ReadKey(intercept: true));
         }
         finally
         {
@@ -54,6 +61,39 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
         }
     }
 #pragma warning restore RS0030
+
+    private static KeyPress Read(ConsoleKeyInfo pressed) => pressed switch
+    {
+        { Modifiers: var modifiers } when modifiers.HasFlag(ConsoleModifiers.Control) => new(ReadWithControl(pressed.Key)),
+        { Key: ConsoleKey.Enter } => new(Key.Enter),
+        { Key: ConsoleKey.LeftArrow } => new(Key.Left),
+        { Key: ConsoleKey.RightArrow } => new(Key.Right),
+        { Key: ConsoleKey.Home } => new(Key.Home),
+        { Key: ConsoleKey.End } => new(Key.End),
+        { Key: ConsoleKey.UpArrow } => new(Key.Up),
+        { Key: ConsoleKey.DownArrow } => new(Key.Down),
+        { Key: ConsoleKey.Backspace } => new(Key.Backspace),
+        { Key: ConsoleKey.Delete } => new(Key.Delete),
+        _ when !char.IsControl(pressed.KeyChar) => new(Key.Character, pressed.KeyChar),
+        _ => default,
+    };
+
+    private static Key ReadWithControl(ConsoleKey key) => key switch
+    {
+        ConsoleKey.A => Key.Home,
+        ConsoleKey.B => Key.Left,
+        ConsoleKey.C => Key.Interrupt,
+        ConsoleKey.D => Key.EndOfInput,
+        ConsoleKey.E => Key.End,
+        ConsoleKey.F => Key.Right,
+        ConsoleKey.K => Key.DeleteToEnd,
+        ConsoleKey.L => Key.ClearScreen,
+        ConsoleKey.N => Key.Down,
+        ConsoleKey.P => Key.Up,
+        ConsoleKey.U => Key.DeleteToStart,
+        ConsoleKey.W => Key.DeleteWord,
+        _ => Key.None,
+    };
 
 #pragma warning disable MA0045 // A console is written to synchronously at heart, and a command has nothing else to do.
     /// <summary>A line of the result.</summary>
@@ -67,6 +107,29 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
     {
         output.Write(Visible(text));
         output.Flush();
+    }
+
+    /// <summary>
+    /// A table or the like, as part of the result. Nothing in it is cut: it is as wide as it wants to be, and a
+    /// terminal that is too narrow wraps. In a pipe it has no colours.
+    /// </summary>
+    public void Print(IRenderable picture)
+    {
+        var text = new StringWriter(CultureInfo.InvariantCulture);
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = HasColour ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = HasColour ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+            Out = new AnsiConsoleOutput(text),
+        });
+        console.Profile.Width = short.MaxValue;
+        console.Profile.Capabilities.Unicode = OutputIsTerminal;
+        console.Write(picture);
+        foreach (var line in text.ToString().AsSpan().TrimEnd('\n').EnumerateLines())
+        {
+            output.WriteLine(line.TrimEnd());
+        }
     }
 
     /// <summary>Steers the terminal; never with text of other people.</summary>
@@ -114,15 +177,18 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
     public async Task<string> AskSecretAsync(string question, CancellationToken stop)
     {
         await errors.WriteAsync($"{question} (not shown): ".AsMemory(), stop);
-        var secret = ReadKey is { } readKey
-            ? await Task.Run(() => ReadHidden(readKey), CancellationToken.None).WaitAsync(stop)
-            : await ReadLineAsync(stop);
-        if (ReadKey is not null)
+        try
         {
+            var secret = ReadKey is { } readKey
+                ? await Task.Run(() => ReadHidden(readKey), CancellationToken.None).WaitAsync(stop)
+                : await ReadLineAsync(stop);
+            return secret?.Trim() ?? string.Empty;
+        }
+        finally
+        {
+            // The line ends on the screen as well, which Enter does not do when nothing is echoed.
             await errors.WriteLineAsync();
         }
-
-        return secret?.Trim() ?? string.Empty;
     }
 
     /// <summary>
@@ -136,7 +202,7 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
         static bool Steers(char character) => char.IsControl(character) && character is not ('\n' or '\t');
     }
 
-    private static string ReadHidden(Func<ConsoleKeyInfo> readKey)
+    private static string ReadHidden(Func<KeyPress> readKey)
     {
         var typed = new StringBuilder();
         while (true)
@@ -144,15 +210,15 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
             var key = readKey();
             switch (key)
             {
-                case { Key: ConsoleKey.Enter }:
+                case { Key: Key.Enter }:
                     return typed.ToString();
-                case { Key: ConsoleKey.C or ConsoleKey.D, Modifiers: ConsoleModifiers.Control }:
+                case { Key: Key.Interrupt or Key.EndOfInput }:
                     throw new CommandFailure(ExitCode.Interrupted, "Interrupted.");
-                case { Key: ConsoleKey.Backspace } when typed.Length > 0:
+                case { Key: Key.Backspace } when typed.Length > 0:
                     typed.Length--;
                     break;
-                case { KeyChar: >= ' ' and not '\x7f' }:
-                    typed.Append(key.KeyChar);
+                case { Key: Key.Character }:
+                    typed.Append(key.Character);
                     break;
             }
         }

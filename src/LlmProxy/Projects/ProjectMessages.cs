@@ -5,7 +5,10 @@ using LlmProxy.Secrets;
 namespace LlmProxy.Projects;
 
 /// <summary>A new tenant.</summary>
-/// <remarks>Not a record, because records print their members and one of these is a secret.</remarks>
+/// <remarks>
+/// Not a record, because records print their members and one of these is a secret. Members that may be absent are set
+/// and not init, because the generated reader overwrites an init member with null when it is absent.
+/// </remarks>
 internal sealed class CreateProject
 {
     /// <summary>Unique among the projects.</summary>
@@ -16,11 +19,11 @@ internal sealed class CreateProject
     /// <summary>The provider's key, with which the project's requests are sent. Required, here or as `openai_api_key`.</summary>
     /// <example>sk-proj-0123456789abcdef</example>
     [StringLength(ProjectFields.KeyLengthMax, MinimumLength = 1)]
-    public string ApiKey { get; init; } = string.Empty;
+    public string ApiKey { get; set; } = string.Empty;
 
     /// <summary>Another name of `api_key`.</summary>
     [StringLength(ProjectFields.KeyLengthMax, MinimumLength = 1)]
-    public string OpenaiApiKey { get; init; } = string.Empty;
+    public string OpenaiApiKey { get; set; } = string.Empty;
 
     public Secret Key() => new(ApiKey.Length > 0 ? ApiKey : OpenaiApiKey);
 }
@@ -31,16 +34,16 @@ internal sealed class ChangeProject
     /// <summary>Unique among the projects.</summary>
     /// <example>research</example>
     [StringLength(ProjectFields.NameLengthMax, MinimumLength = 1)]
-    public string Name { get; init; } = string.Empty;
+    public string Name { get; set; } = string.Empty;
 
     /// <summary>The provider's new key.</summary>
     /// <example>sk-proj-0123456789abcdef</example>
     [StringLength(ProjectFields.KeyLengthMax, MinimumLength = 1)]
-    public string ApiKey { get; init; } = string.Empty;
+    public string ApiKey { get; set; } = string.Empty;
 
     /// <summary>Another name of `api_key`.</summary>
     [StringLength(ProjectFields.KeyLengthMax, MinimumLength = 1)]
-    public string OpenaiApiKey { get; init; } = string.Empty;
+    public string OpenaiApiKey { get; set; } = string.Empty;
 
     /// <summary>Whether the project's tokens are admitted.</summary>
     /// <example>true</example>

@@ -69,7 +69,7 @@ internal sealed class ProjectStore(Database database)
     });
 
     /// <summary>Replaces sealed keys for which <paramref name="reseal"/> gives another envelope; answers how many.</summary>
-    public Task<int> ResealAsync(Func<Guid, byte[], byte[]?> reseal) => database.WriteAsync((connection, transaction) =>
+    public Task<int> ResealAsync(Func<Guid, string, string?> reseal) => database.WriteAsync((connection, transaction) =>
     {
         var resealed = 0;
         foreach (var project in connection.Query<StoredProject>(
@@ -104,7 +104,7 @@ internal sealed class StoredProject
 
     public string Name { get; set; } = string.Empty;
 
-    public byte[] SealedKey { get; set; } = [];
+    public string SealedKey { get; set; } = string.Empty;
 
     public string KeyLastFour { get; set; } = string.Empty;
 

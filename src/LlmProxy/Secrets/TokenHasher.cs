@@ -53,7 +53,11 @@ internal readonly struct TokenHash : IEquatable<TokenHash>
     /// <param name="bytes">The 32 bytes of the HMAC.</param>
     public static TokenHash Of(ReadOnlySpan<byte> bytes) => MemoryMarshal.Read<TokenHash>(bytes);
 
-    public byte[] ToArray() => MemoryMarshal.AsBytes(new ReadOnlySpan<TokenHash>(in this)).ToArray();
+    public static TokenHash Parse(string text) => Of(Convert.FromBase64String(text));
+
+    /// <summary>As it is stored.</summary>
+    public override string ToString() =>
+        Convert.ToBase64String(MemoryMarshal.AsBytes(new ReadOnlySpan<TokenHash>(in this)));
 
     /// <summary>Does not tell by its duration how much of two hashes is equal.</summary>
     public bool Equals(TokenHash other) =>

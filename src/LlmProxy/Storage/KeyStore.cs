@@ -13,10 +13,10 @@ internal sealed class KeyStore(Database database)
     /// Finds a key and puts what <paramref name="renew"/> makes of it in its place, in one transaction: of two instances
     /// that start on a new database, the second sees what the first one made. Null from it changes nothing.
     /// </summary>
-    public Task<byte[]?> RenewAsync(string name, Func<byte[]?, byte[]?> renew) => database.WriteAsync(
+    public Task<string?> RenewAsync(string name, Func<string?, string?> renew) => database.WriteAsync(
         (connection, transaction) =>
         {
-            var found = connection.QueryFirstOrDefault<byte[]>(
+            var found = connection.QueryFirstOrDefault<string>(
                 "SELECT sealed FROM keys WHERE name = @name", new { name }, transaction);
             var envelope = renew(found);
             if (envelope is not null)

@@ -62,7 +62,7 @@ internal sealed class TokenGate(
     /// </summary>
     public void Follow(StoredToken token)
     {
-        var (id, hash) = (Guid.Parse(token.Id), TokenHash.Of(token.Hash));
+        var (id, hash) = (Guid.Parse(token.Id), TokenHash.Parse(token.Hash));
         lock (_lock)
         {
             _unknown.Remove(hash);

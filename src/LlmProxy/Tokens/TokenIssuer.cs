@@ -17,7 +17,7 @@ internal sealed class TokenIssuer(
         var token = new StoredToken
         {
             Id = Guid.CreateVersion7(now).ToString(),
-            Hash = hasher.Hash(secret.Reveal()).ToArray(),
+            Hash = hasher.Hash(secret.Reveal()).ToString(),
             ProjectId = projectId.ToString(),
             IsActive = true,
             ExpiresAt = (now + lifetime).ToUnixTimeMilliseconds(),
@@ -81,15 +81,6 @@ internal sealed class TokenIssuer(
         }
 
         return revoked;
-    }
-
-    /// <summary>Ends what runs under the tokens of a project that was deleted.</summary>
-    public void EndAllOf(Guid projectId)
-    {
-        foreach (var grant in gate.Grants(projectId))
-        {
-            grant.Revoke();
-        }
     }
 
     /// <summary>A token may have changed, elsewhere too: its grant follows what the store says.</summary>

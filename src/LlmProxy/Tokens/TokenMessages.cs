@@ -36,7 +36,7 @@ internal sealed record ChangeToken
 
     /// <summary>When the token expires: RFC 3339, in the future and at most 365 days away. Not beside `duration_minutes`.</summary>
     /// <example>2026-12-31T23:59:59Z</example>
-    public string ExpiresAt { get; init; } = string.Empty;
+    public string ExpiresAt { get; set; } = string.Empty;
 
     /// <summary>How long the token still lives, from now. Not beside `expires_at`.</summary>
     /// <example>60</example>

@@ -24,14 +24,14 @@ internal sealed class TokenStore(Database database)
 
     /// <summary>A token with its project.</summary>
     public Task<FoundToken?> FindWithProjectAsync(TokenHash hash) => database.ReadAsync(
-        connection => FindByHash(connection, hash.ToArray()) is { } token
+        connection => FindByHash(connection, hash.ToString()) is { } token
             && ProjectStore.Find(connection, token.ProjectId) is { } project
                 ? new FoundToken(token, project)
                 : null,
         CancellationToken.None);
 
     public Task<StoredToken?> FindAsync(TokenHash hash, CancellationToken aborted) =>
-        database.ReadAsync(connection => FindByHash(connection, hash.ToArray()), aborted);
+        database.ReadAsync(connection => FindByHash(connection, hash.ToString()), aborted);
 
     public Task<List<StoredToken>> FindAllAsync(IReadOnlyCollection<Guid> ids, CancellationToken aborted) =>
         database.ReadAsync(
@@ -123,7 +123,7 @@ internal sealed class TokenStore(Database database)
     private static StoredToken? Find(DbConnection connection, string id) =>
         connection.QueryFirstOrDefault<StoredToken>($"SELECT {Columns} FROM tokens WHERE id = @id", new { id });
 
-    private static StoredToken? FindByHash(DbConnection connection, byte[] hash) =>
+    private static StoredToken? FindByHash(DbConnection connection, string hash) =>
         connection.QueryFirstOrDefault<StoredToken>($"SELECT {Columns} FROM tokens WHERE hash = @hash", new { hash });
 }
 
@@ -135,7 +135,7 @@ internal sealed class StoredToken
 {
     public string Id { get; set; } = string.Empty;
 
-    public byte[] Hash { get; set; } = [];
+    public string Hash { get; set; } = string.Empty;
 
     public string ProjectId { get; set; } = string.Empty;
 

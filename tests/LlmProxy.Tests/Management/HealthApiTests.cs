@@ -22,7 +22,7 @@ public sealed class HealthApiTests
     [Fact]
     public async Task Live_does_not_ask_the_store()
     {
-        await using var server = await ManagementServer.StartAsync(askStore: (_, _) => Task.FromException(new IOException()));
+        await using var server = await ManagementServer.StartAsync(Fails);
 
         var live = await server.Caller(token: null).AskAsync("GET", "/live");
 
@@ -42,7 +42,7 @@ public sealed class HealthApiTests
     [Fact]
     public async Task Ready_is_not_ready_when_the_store_fails()
     {
-        await using var server = await ManagementServer.StartAsync(askStore: (_, _) => Task.FromException(new IOException()));
+        await using var server = await ManagementServer.StartAsync(Fails);
 
         var ready = await server.Caller(token: null).AskAsync("GET", "/ready");
 
@@ -112,4 +112,7 @@ public sealed class HealthApiTests
         Assert.Equal("405 method_not_allowed", posted.Problem);
         Assert.Equal("GET, HEAD", string.Join(", ", posted.Content.Allow));
     }
+
+    private static Task Fails(IServiceProvider services, CancellationToken aborted) =>
+        Task.FromException(new IOException());
 }

@@ -44,6 +44,8 @@ public sealed class ManagementOptionsTests
     private static SettingsReader Settings(string? token) =>
         new(
             new Dictionary<string, string?>(StringComparer.Ordinal),
-            token is null ? [] : new Dictionary<string, string>(StringComparer.Ordinal) { ["MANAGEMENT_TOKEN"] = token },
+            token is null
+                ? []
+                : new Dictionary<string, string>(StringComparer.Ordinal) { ["MANAGEMENT_TOKEN"] = token },
             []);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -12,9 +13,8 @@ using LlmProxy.Storage;
 using LlmProxy.Tokens;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Json;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
@@ -31,10 +31,10 @@ internal sealed class ManagementServer : IAsyncDisposable
     private readonly DirectoryInfo _folder;
     private readonly List<HttpClient> _clients = [];
 
-    private ManagementServer(WebApplication app, DirectoryInfo folder, FakeTimeProvider clock)
+    private ManagementServer(WebApplication app, DirectoryInfo folder, FakeTimeProvider clock, LogLines log)
     {
-        (_app, _folder, Clock) = (app, folder, clock);
-        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        (_app, _folder, Clock, Log) = (app, folder, clock, log.Lines);
+        Address = new Uri(app.Urls.First());
         Client = Caller(Token);
     }
 
@@ -45,16 +45,21 @@ internal sealed class ManagementServer : IAsyncDisposable
     /// <summary>A caller with the management token.</summary>
     public HttpClient Client { get; }
 
+    /// <summary>Every line that was logged, at all levels.</summary>
+    public IReadOnlyCollection<string> Log { get; }
+
     public IServiceProvider Services => _app.Services;
 
     public static async Task<ManagementServer> StartAsync(
         Func<IServiceProvider, CancellationToken, Task>? askStore = null)
     {
         var folder = Directory.CreateTempSubdirectory("llm-proxy-management-");
-        var database = Path.Combine(folder.FullName, "test.db");
+        var database = PathOfDatabase(folder);
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 31, 12, 0, 0, TimeSpan.Zero));
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
+        var log = new LogLines();
+        builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Trace).AddProvider(log)
+            .AddFilter("Microsoft", LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddSingleton<TimeProvider>(clock);
         builder.Services.AddStorage(new StorageOptions(database));
@@ -77,13 +82,14 @@ internal sealed class ManagementServer : IAsyncDisposable
         await app.Services.GetRequiredService<KeyRing>().OpenAsync(TestContext.Current.CancellationToken);
         Map(app);
         await app.StartAsync();
-        return new ManagementServer(app, folder, clock);
+        return new ManagementServer(app, folder, clock, log);
     }
 
     /// <summary>Makes a project as a caller would, and answers its id.</summary>
     public async Task<string> GivenAProjectAsync(string name, string key = "sk-of-the-project-1234")
     {
-        var created = await Client.AskAsync("POST", "/manage/projects", $$"""{"name":"{{name}}","api_key":"{{key}}"}""");
+        var created = await Client.AskAsync(
+            "POST", "/manage/projects", $$"""{"name":"{{name}}","api_key":"{{key}}"}""");
         return created.Json["id"]!.GetValue<string>();
     }
 
@@ -124,6 +130,15 @@ internal sealed class ManagementServer : IAsyncDisposable
         return client;
     }
 
+    public async Task BreakTheStoreAsync()
+    {
+        await using var connection = new SqliteConnection($"Data Source={PathOfDatabase(_folder)};Pooling=False");
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using var command = connection.CreateCommand();
+        command.CommandText = "DROP TABLE tokens; DROP TABLE projects";
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         _clients.ForEach(client => client.Dispose());
@@ -131,6 +146,8 @@ internal sealed class ManagementServer : IAsyncDisposable
         await _app.DisposeAsync();
         _folder.Delete(recursive: true);
     }
+
+    private static string PathOfDatabase(DirectoryInfo folder) => Path.Combine(folder.FullName, "test.db");
 
     private static void Map(WebApplication app)
     {
@@ -146,8 +163,31 @@ internal sealed class ManagementServer : IAsyncDisposable
     }
 }
 
+/// <summary>Keeps what is logged, with the filters of the product.</summary>
+internal sealed class LogLines : ILoggerProvider, ILogger
+{
+    public ConcurrentQueue<string> Lines { get; } = [];
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+        Func<TState, Exception?, string> formatter) =>
+        Lines.Enqueue($"{formatter(state, exception)} {exception}");
+
+    public void Dispose()
+    {
+    }
+}
+
 /// <summary>An answer as the tests look at it: read to its end.</summary>
-internal sealed record Answer(HttpStatusCode Status, HttpResponseHeaders Headers, HttpContentHeaders Content, string Text)
+internal sealed record Answer(
+    HttpStatusCode Status, HttpResponseHeaders Headers, HttpContentHeaders Content, string Text)
 {
     public JsonObject Json => JsonNode.Parse(Text)!.AsObject();
 

@@ -1,10 +1,10 @@
--- Times are Unix milliseconds in UTC. Ids are UUIDv7 in their text form, so they sort by age.
+-- Hashes and sealed values are base64. Times are Unix milliseconds in UTC. Ids are UUIDv7 in their text form, so they sort by age.
 -- A version grows with each change of management, so that what was read earlier never replaces what is newer.
 
 CREATE TABLE projects (
     id             TEXT    NOT NULL PRIMARY KEY,
     name           TEXT    NOT NULL UNIQUE,
-    sealed_key     BLOB    NOT NULL,
+    sealed_key     TEXT    NOT NULL,
     key_last_four  TEXT    NOT NULL,
     is_active      INTEGER NOT NULL,
     deactivated_at INTEGER NULL,
@@ -15,7 +15,7 @@ CREATE TABLE projects (
 
 CREATE TABLE tokens (
     id            TEXT    NOT NULL PRIMARY KEY,
-    hash          BLOB    NOT NULL UNIQUE,
+    hash          TEXT    NOT NULL UNIQUE,
     project_id    TEXT    NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
     is_active     INTEGER NOT NULL,
     expires_at    INTEGER NOT NULL,
@@ -40,5 +40,5 @@ CREATE TABLE changes (
 -- Keys that the program makes for itself, sealed by the master key.
 CREATE TABLE keys (
     name   TEXT NOT NULL PRIMARY KEY,
-    sealed BLOB NOT NULL
+    sealed TEXT NOT NULL
 );

@@ -13,8 +13,9 @@ internal sealed class ProjectStore(Database database)
         deactivated_at AS DeactivatedAt, created_at AS CreatedAt, updated_at AS UpdatedAt, version AS Version
         """;
 
-    public static StoredProject? Find(DbConnection connection, string id) =>
-        connection.QueryFirstOrDefault<StoredProject>($"SELECT {Columns} FROM projects WHERE id = @id", new { id });
+    public static StoredProject? Find(DbConnection connection, string id, DbTransaction? transaction = null) =>
+        connection.QueryFirstOrDefault<StoredProject>(
+            $"SELECT {Columns} FROM projects WHERE id = @id", new { id }, transaction);
 
     public Task<StoredProject?> FindAsync(Guid id, CancellationToken aborted) =>
         database.ReadAsync(connection => Find(connection, id.ToString()), aborted);
@@ -27,7 +28,7 @@ internal sealed class ProjectStore(Database database)
 
     public Task<ProjectFault> InsertAsync(StoredProject project) => database.WriteAsync((connection, transaction) =>
     {
-        if (IdOfName(connection, project.Name) is not null)
+        if (IdOfName(connection, transaction, project.Name) is not null)
         {
             return ProjectFault.NameTaken;
         }
@@ -44,13 +45,13 @@ internal sealed class ProjectStore(Database database)
     public Task<(StoredProject? Changed, ProjectFault Fault)> ChangeAsync(Guid id, Action<StoredProject> change) =>
         database.WriteAsync<(StoredProject?, ProjectFault)>((connection, transaction) =>
         {
-            if (Find(connection, id.ToString()) is not { } project)
+            if (Find(connection, id.ToString(), transaction) is not { } project)
             {
                 return (null, ProjectFault.NotFound);
             }
 
             change(project);
-            if (IdOfName(connection, project.Name) is { } owner && owner != project.Id)
+            if (IdOfName(connection, transaction, project.Name) is { } owner && owner != project.Id)
             {
                 return (null, ProjectFault.NameTaken);
             }
@@ -86,8 +87,9 @@ internal sealed class ProjectStore(Database database)
         return resealed;
     });
 
-    private static string? IdOfName(DbConnection connection, string name) =>
-        connection.QueryFirstOrDefault<string>("SELECT id FROM projects WHERE name = @name", new { name });
+    private static string? IdOfName(DbConnection connection, DbTransaction transaction, string name) =>
+        connection.QueryFirstOrDefault<string>(
+            "SELECT id FROM projects WHERE name = @name", new { name }, transaction);
 
     private static void Update(DbConnection connection, DbTransaction transaction, StoredProject project) =>
         connection.Execute("""

@@ -14,7 +14,10 @@ internal static class TelemetryFeature
 
             // The framework's own lines below warnings name headers and URLs; ours say what an operator needs.
             .AddFilter("Microsoft", LogLevel.Warning)
-            .AddFilter("System", LogLevel.Warning));
+            .AddFilter("System", LogLevel.Warning)
+
+            // A failed start is said once, in a sentence, by whoever started.
+            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None));
         return services;
     }
 }

@@ -61,7 +61,7 @@ internal sealed class TokenStore(Database database)
     /// <summary>Puts the token in, if its project is there and active.</summary>
     public Task<IssueFault> InsertAsync(StoredToken token) => database.WriteAsync((connection, transaction) =>
     {
-        switch (ProjectStore.Find(connection, token.ProjectId))
+        switch (ProjectStore.Find(connection, token.ProjectId, transaction))
         {
             case null:
                 return IssueFault.ProjectNotFound;
@@ -85,7 +85,7 @@ internal sealed class TokenStore(Database database)
     public Task<StoredToken?> ChangeAsync(Guid id, Action<StoredToken> change) => database.WriteAsync(
         (connection, transaction) =>
         {
-            if (Find(connection, id.ToString()) is not { } token)
+            if (Find(connection, id.ToString(), transaction) is not { } token)
             {
                 return null;
             }
@@ -105,7 +105,7 @@ internal sealed class TokenStore(Database database)
     public Task<RevokedTokens?> RevokeAllAsync(Guid project, long now) => database.WriteAsync((connection, transaction) =>
     {
         var projectId = project.ToString();
-        if (ProjectStore.Find(connection, projectId) is null)
+        if (ProjectStore.Find(connection, projectId, transaction) is null)
         {
             return null;
         }
@@ -120,8 +120,9 @@ internal sealed class TokenStore(Database database)
         return new RevokedTokens(revoked, total - revoked);
     });
 
-    private static StoredToken? Find(DbConnection connection, string id) =>
-        connection.QueryFirstOrDefault<StoredToken>($"SELECT {Columns} FROM tokens WHERE id = @id", new { id });
+    private static StoredToken? Find(DbConnection connection, string id, DbTransaction? transaction = null) =>
+        connection.QueryFirstOrDefault<StoredToken>(
+            $"SELECT {Columns} FROM tokens WHERE id = @id", new { id }, transaction);
 
     private static StoredToken? FindByHash(DbConnection connection, string hash) =>
         connection.QueryFirstOrDefault<StoredToken>($"SELECT {Columns} FROM tokens WHERE hash = @hash", new { hash });

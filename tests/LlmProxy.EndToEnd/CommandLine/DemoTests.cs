@@ -61,6 +61,19 @@ public sealed partial class DemoTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_chat_finds_the_proxy_and_the_token_in_the_environment()
+    {
+        var chat = await Executable.RunAsync(
+            _folder.Path,
+            [("PROXY_URL", Address()), ("PROXY_TOKEN", Token().Match(_curl).Value)],
+            "Hello there\n",
+            "openai", "chat");
+
+        Assert.True(chat.ExitCode == 0, chat.Errors);
+        Assert.NotEmpty(chat.Output);
+    }
+
+    [Fact]
     public async Task A_chat_ends_when_one_says_exit()
     {
         var chat = await ChatAsync("exit\nnever sent\n");

@@ -103,6 +103,40 @@ public sealed class ManageTests(ProxyBeforeRawUpstream rig) : IClassFixture<Prox
     }
 
     [Fact]
+    public async Task What_no_flag_says_is_read_from_the_environment_and_then_from_the_env_file()
+    {
+        using var folder = new TempFolder();
+        var server = rig.Proxy.Address.GetLeftPart(UriPartial.Authority);
+        await folder.WriteAsync(
+            ".env", $"MANAGEMENT_TOKEN={ProxyProcess.ManagementToken}\nMANAGEMENT_API_BASE_URL=http://127.0.0.1:9\n");
+
+        var made = await Executable.RunAsync(
+            folder.Path,
+            [("MANAGEMENT_API_BASE_URL", server), ("OPENAI_API_KEY", "sk-key-of-the-environment-wxyz")],
+            string.Empty,
+            "manage", "project", "create", "--name", "by the environment", "--json");
+
+        Assert.True(made.ExitCode == 0, made.Errors);
+        Assert.Contains("\"wxyz\"", made.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_key_may_come_through_the_input_where_nobody_sees_it()
+    {
+        using var folder = new TempFolder();
+        var server = rig.Proxy.Address.GetLeftPart(UriPartial.Authority);
+
+        var made = await Executable.RunAsync(
+            folder.Path,
+            [("MANAGEMENT_TOKEN", ProxyProcess.ManagementToken), ("MANAGEMENT_API_BASE_URL", server)],
+            "sk-key-through-the-input-abcd\n",
+            "manage", "project", "create", "--name", "through the input", "--openai-key", "-", "--json");
+
+        Assert.True(made.ExitCode == 0, made.Errors);
+        Assert.Contains("\"abcd\"", made.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_wrong_management_token_is_exit_code_3()
     {
         var refused = await RunAsync("project", "list", "--management-token", "wrong-token-0123456789");

@@ -55,14 +55,47 @@ public sealed class SettingTests : IAsyncLifetime
     [Fact]
     public async Task ENCRYPTION_KEY_takes_the_place_of_the_key_file()
     {
-        var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
-        await using (var proxy = await StartAsync(("ENCRYPTION_KEY", key)))
+        await using (var proxy = await StartAsync(("ENCRYPTION_KEY", NewKey())))
         {
             await proxy.Management.CreateProjectAsync();
         }
 
         Assert.All(Directory.EnumerateFiles(_folder.Path).Select(Path.GetFileName), static file =>
             Assert.Matches(@"^(llm-proxy\.db(-wal|-shm)?|providers\.yaml)$", file));
+    }
+
+    [Fact]
+    public async Task Without_it_a_key_is_made_beside_the_database_for_its_owner_alone()
+    {
+        await using var proxy = await StartAsync();
+
+        var file = _folder.File("llm-proxy.db.key");
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        Assert.Contains(file, proxy.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ENCRYPTION_KEY_PREVIOUS_lets_a_new_key_take_over()
+    {
+        var (old, present) = (NewKey(), NewKey());
+        IssuedToken token;
+        await using (var before = await StartAsync(("ENCRYPTION_KEY", old)))
+        {
+            token = await before.Management.CreateTokenAsync();
+            await before.StopAsync();
+        }
+
+        await using (var during = await StartAsync(("ENCRYPTION_KEY", present), ("ENCRYPTION_KEY_PREVIOUS", old)))
+        {
+            await during.StopAsync();
+        }
+
+        var route = _upstream.Answers(Ok);
+        await using var after = await StartAsync(("ENCRYPTION_KEY", present));
+        var answer = await after.GetAsync(route.Path, token.Secret);
+
+        Assert.Equal(200, answer.Status);
+        Assert.Equal("Bearer sk-provider-key-of-the-suite", route.Request.Head.Value("Authorization"));
     }
 
     [Fact]
@@ -304,6 +337,8 @@ public sealed class SettingTests : IAsyncLifetime
             return 0;
         }
     }
+
+    private static string NewKey() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     private static int FreePort() => RawUpstream.Nowhere().Port;
 }

@@ -75,11 +75,11 @@ public sealed class CanaryTests
             ("standard error", Encoding.UTF8.GetBytes(ended.Errors)),
             ("answers", Encoding.UTF8.GetBytes(scene.Answers)),
         ];
-        var leaks = from artefact in artefacts
-                    from secret in secrets
-                    from form in SecretHunt.FormsIn(artefact.Content, secret)
-                    select $"{secret[..8]}… as {form} in {artefact.Name}";
-        Assert.Empty(leaks);
+        var leaks = (from artefact in artefacts
+                     from secret in secrets
+                     from form in SecretHunt.FormsIn(artefact.Content, secret)
+                     select $"{secret[..8]}… as {form} in {artefact.Name}").ToList();
+        Assert.True(leaks.Count == 0, string.Join('\n', leaks));
         Assert.Contains(artefacts, artefact => artefact.Name == folder.File("llm-proxy.db"));
         Assert.Contains(artefacts, artefact => artefact.Name == log && artefact.Content.Length > 0);
     }

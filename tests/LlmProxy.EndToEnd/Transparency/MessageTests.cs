@@ -87,15 +87,16 @@ public sealed class MessageTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
     }
 
     [Fact]
-    public async Task Trailers_of_an_answer_pass()
+    public async Task Trailers_of_an_answer_do_not_disturb_it()
     {
         var route = rig.Upstream.Answers(
             "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 42\r\n\r\n");
 
         var answer = await rig.GetAsync(route.Path, "TE: trailers");
 
+        // Kestrel sends none over HTTP/1.1, and an intermediary may drop them (RFC 9110 §6.5.1).
         Assert.Equal("ok", answer.Body.Text);
-        Assert.Contains("X-Sum: 42", answer.Body.Trailers, StringComparison.OrdinalIgnoreCase);
+        Assert.True(answer.Body.IsComplete);
     }
 
     [Fact]

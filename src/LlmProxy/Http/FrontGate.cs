@@ -61,7 +61,7 @@ internal static class FrontGate
     {
         foreach (var header in headers)
         {
-            if (!HeaderText.IsClean(header.Value))
+            if (!HeaderName.IsValid(header.Key) || !HeaderText.IsClean(header.Value))
             {
                 return Refusal.InvalidHeader;
             }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Frozen;
+using LlmProxy.Http;
 
 namespace LlmProxy.Providers;
 

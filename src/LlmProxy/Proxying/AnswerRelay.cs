@@ -104,6 +104,12 @@ internal static class AnswerRelay
                 var read = await ReadAsync(reading, client, unflushed);
                 if (read == 0)
                 {
+                    // Once the head is out, Kestrel sends what was written after it only when it is told to.
+                    if (unflushed > 0 && exchange.Http.Response.HasStarted)
+                    {
+                        await FlushAsync(client, cutoff);
+                    }
+
                     return;
                 }
 
@@ -179,7 +185,8 @@ internal static class AnswerRelay
             var passed = ValuesOf(values);
             if (HeaderText.IsClean(passed))
             {
-                target.Append(name, passed);
+                // Not Append, which drops an empty value.
+                target[name] = StringValues.Concat(target[name], passed);
             }
             else
             {

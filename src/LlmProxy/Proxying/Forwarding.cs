@@ -62,6 +62,13 @@ internal sealed class Forwarding(Exchange exchange, ProviderRoute route, Grant g
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
         {
+            if (!response.HasStarted && !(cutoff.IsTriggered && cutoff.Reason != CutoffReason.Timeout))
+            {
+                // Nothing of the answer is out yet, so there is still something better than silence.
+                response.Clear();
+                return cutoff.IsTriggered ? Refusal.UpstreamTimeout : Refusal.UpstreamInvalid;
+            }
+
             exchange.Outcome = OutcomeOf(cutoff);
             exchange.Http.Abort();
         }

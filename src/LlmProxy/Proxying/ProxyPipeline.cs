@@ -117,6 +117,7 @@ internal sealed class ProxyPipeline(
         }
 
         (exchange.Refusal, exchange.Outcome) = (refusal, Outcome.Refused);
+        http.Response.Headers[RequestId.Header] = exchange.RequestId;
         http.Response.Headers[RequestId.CommonHeader] = exchange.RequestId;
         if (exchange.Route is { } route)
         {

@@ -76,9 +76,11 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
             ClientFault = FailureBoundary.FaultFor(fault);
             throw;
         }
-        catch (IOException) when (!cancelled.IsCancellationRequested)
+        catch (Exception failure) when (failure is IOException or InvalidOperationException
+            && !cancelled.IsCancellationRequested)
         {
-            // Kestrel throws a bare IOException for a chunk size beyond 31 bits.
+            // Kestrel throws a bare IOException for a chunk size beyond 31 bits, and for a control character in a
+            // trailer an InvalidOperationException.
             ClientFault ??= Refusal.InvalidFraming;
             throw;
         }

@@ -124,6 +124,7 @@ public sealed class RequestRulesTests
     {
         var request = Given.Request("GET");
         request.HttpContext.Features.Set<IHttpUpgradeFeature>(new Upgradable());
+        request.Headers.Upgrade = "websocket";
 
         Assert.Equal(code, Judge(lines, request)?.Code);
     }

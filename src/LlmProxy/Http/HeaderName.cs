@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace LlmProxy.Providers;
+namespace LlmProxy.Http;
 
 /// <summary>What may be the name of a header: a token of RFC 9110 §5.6.2.</summary>
 internal static class HeaderName

@@ -43,7 +43,10 @@ compare.SetAction((arguments, aborted) => Comparison.RunAsync(
         arguments.GetValue(output)),
     aborted));
 
-var filter = new Argument<string[]>("arguments") { Description = "Passed to BenchmarkDotNet, such as --filter '*Gate*'." };
+var filter = new Argument<string[]>("arguments")
+{
+    Description = "Passed to BenchmarkDotNet, such as --filter '*Gate*'.",
+};
 var micro = new Command("micro", "Runs the micro-benchmarks of the hot path.") { filter };
 micro.TreatUnmatchedTokensAsErrors = false;
 micro.SetAction(arguments =>

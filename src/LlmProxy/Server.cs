@@ -29,7 +29,9 @@ internal static partial class Server
         return 0;
     }
 
-    /// <summary>Starts and returns once requests are answered. Throws <see cref="StartFailure"/> with what is wrong.</summary>
+    /// <summary>
+    /// Starts and returns once requests are answered. Throws <see cref="StartFailure"/> with what is wrong.
+    /// </summary>
     public static async Task<RunningProgram> StartAsync(
         IReadOnlyDictionary<string, string?> flags, CancellationToken stop)
     {

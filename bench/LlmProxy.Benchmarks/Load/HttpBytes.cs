@@ -36,7 +36,9 @@ internal static class HttpBytes
         return LengthOf(answer[..head]) is { } length ? body.Length >= length : EndsStream(body);
     }
 
-    /// <summary>The events themselves never hold CR, so these bytes are a last chunk wherever the reads were cut.</summary>
+    /// <summary>
+    /// The events themselves never hold CR, so these bytes are a last chunk wherever the reads were cut.
+    /// </summary>
     public static bool EndsStream(ReadOnlySpan<byte> received) =>
         received.EndsWith("\r\n0\r\n\r\n"u8) || received.SequenceEqual("0\r\n\r\n"u8);
 

@@ -5,7 +5,8 @@ using System.Globalization;
 namespace LlmProxy.Benchmarks.SideBySide;
 
 /// <summary>
-/// A contestant's process as the kernel sees it: CPU time and peak memory, its direct children (nginx's worker) included.
+/// A contestant's process as the kernel sees it: CPU time and peak memory, its direct children (nginx's worker)
+/// included.
 /// Disposing ends it.
 /// </summary>
 internal sealed class ChildProcess : IAsyncDisposable
@@ -27,12 +28,17 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>User and system time up to now (proc(5), fields 14 and 15 of <c>stat</c>).</summary>
     public TimeSpan CpuTime => TimeSpan.FromSeconds(Family().Sum(CpuTicks) / TicksPerSecond);
 
-    /// <summary>The largest <c>VmHWM</c> of the family, in MiB: pages that a fork shares are not counted twice.</summary>
+    /// <summary>
+    /// The largest <c>VmHWM</c> of the family, in MiB: pages that a fork shares are not counted twice.
+    /// </summary>
     public double PeakMebibytes => Family().Max(PeakKibibytes) / 1024;
 
     /// <summary>Starts the program with its output in a file, so that nobody has to drain a pipe meanwhile.</summary>
     public static ChildProcess Start(
-        string program, IEnumerable<string> arguments, string folder, IReadOnlyDictionary<string, string>? environment = null)
+        string program,
+        IEnumerable<string> arguments,
+        string folder,
+        IReadOnlyDictionary<string, string>? environment = null)
     {
         // exec keeps the process id: the shell is gone before the program runs.
         var log = Path.Combine(folder, Path.GetFileName(program) + ".log");

@@ -115,8 +115,10 @@ internal sealed class Report(IReadOnlyList<string> names)
         Goal("CPU per stream ÷ nginx", Samples.Median(StreamRatios(Comparison.Ours)), 2.5, 2);
         Goal("peak memory, MiB", Median(Comparison.Ours, static one => one.PeakMebibytes), 50, 0);
         Goal("start to first answer, ms", Median(Comparison.Ours, static one => one.StartMilliseconds), 100, 0);
-        Goal("added at one connection, ms", Median(Comparison.Ours, static one => one.AddedMicroseconds) / 1000, 0.1, 3);
-        foreach (var filled in names.Where(static name => name.StartsWith(Comparison.Ours + ",", StringComparison.Ordinal)))
+        Goal("added at one connection, ms",
+            Median(Comparison.Ours, static one => one.AddedMicroseconds) / 1000, 0.1, 3);
+        foreach (var filled in names.Where(static name =>
+            name.StartsWith(Comparison.Ours + ",", StringComparison.Ordinal)))
         {
             // Ten per cent is what this way of measuring can tell apart.
             Goal(
@@ -131,7 +133,8 @@ internal sealed class Report(IReadOnlyList<string> names)
     }
 
     private IEnumerable<Figures> Of(string name) =>
-        _figures.Where(one => one.Key.Name == name).OrderBy(static one => one.Key.Round).Select(static one => one.Value);
+        _figures.Where(one => one.Key.Name == name).OrderBy(static one => one.Key.Round)
+            .Select(static one => one.Value);
 
     private double Median(string name, Func<Figures, double> figure) => Samples.Median(Of(name).Select(figure));
 

@@ -3,7 +3,9 @@ using Microsoft.Data.Sqlite;
 
 namespace LlmProxy.Benchmarks.SideBySide;
 
-/// <summary>Fills the tokens' table of a stopped server with copies of its one row that differ in id and hash.</summary>
+/// <summary>
+/// Fills the tokens' table of a stopped server with copies of its one row that differ in id and hash.
+/// </summary>
 internal static class TokenFill
 {
     public static async Task RunAsync(string databasePath, int count, CancellationToken aborted)

@@ -64,7 +64,8 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
 
     private static KeyPress Read(ConsoleKeyInfo pressed) => pressed switch
     {
-        { Modifiers: var modifiers } when modifiers.HasFlag(ConsoleModifiers.Control) => new(ReadWithControl(pressed.Key)),
+        { Modifiers: var modifiers } when modifiers.HasFlag(ConsoleModifiers.Control) =>
+            new(ReadWithControl(pressed.Key)),
         { Key: ConsoleKey.Enter } => new(Key.Enter),
         { Key: ConsoleKey.LeftArrow } => new(Key.Left),
         { Key: ConsoleKey.RightArrow } => new(Key.Right),

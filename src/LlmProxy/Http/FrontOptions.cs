@@ -20,5 +20,5 @@ internal sealed record FrontOptions(
         (int)settings.Number("MAX_CONNECTIONS", 12_000, 1, 1_000_000,
             "Client connections open at the same time; more are closed at once."),
         settings.Switch("INLINE_SCHEDULING", true,
-            "Run requests on the event loop itself. Off costs some 10 µs CPU a request and shields the loop from slow code."));
+            "Run requests on the event loop itself; off costs about 10 µs CPU a request and shields the loop."));
 }

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Primitives;
 
 namespace LlmProxy.Http;
 
-/// <summary>What may stand in a header value (RFC 9110 §5.5): neither Kestrel nor HttpClient checks all of it.</summary>
+/// <summary>
+/// What may stand in a header value (RFC 9110 §5.5): neither Kestrel nor HttpClient checks all of it.
+/// </summary>
 internal static class HeaderText
 {
     // Every control character but the tab. One of them could end the line and start a header of the sender's choice.

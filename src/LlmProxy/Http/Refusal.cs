@@ -135,7 +135,9 @@ internal sealed record Refusal(int Status, string Code, string Type, string Mess
         Overloaded, StoreUnavailable, UpstreamTimeout,
     ];
 
-    /// <summary>Writes the refusal in the form that OpenAI's clients know. The response must not have started.</summary>
+    /// <summary>
+    /// Writes the refusal in the form that OpenAI's clients know. The response must not have started.
+    /// </summary>
     public Task WriteToAsync(HttpResponse response)
     {
         var headers = response.Headers;
@@ -167,7 +169,8 @@ internal sealed record Refusal(int Status, string Code, string Type, string Mess
     }
 
     private byte[] Body() =>
-        JsonSerializer.SerializeToUtf8Bytes(new RefusalBody(new(Message, Type, Param, Code)), RefusalJson.Default.RefusalBody);
+        JsonSerializer.SerializeToUtf8Bytes(new RefusalBody(new(Message, Type, Param, Code)),
+            RefusalJson.Default.RefusalBody);
 }
 
 /// <summary>OpenAI's error object, the members in its order; <c>param</c> is there even when it is null.</summary>

@@ -11,7 +11,9 @@ internal static class RequestId
     /// <summary>Ours, on every answer.</summary>
     public const string Header = "X-LLM-Proxy-Request-ID";
 
-    /// <summary>What callers send, and what the provider's support asks for: an upstream's own is never replaced.</summary>
+    /// <summary>
+    /// What callers send, and what the provider's support asks for: an upstream's own is never replaced.
+    /// </summary>
     public const string CommonHeader = "X-Request-ID";
 
     private const int LengthMax = 128;

@@ -3,7 +3,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace LlmProxy.Http;
 
 /// <summary>
-/// Whether a client asks to leave HTTP for WebSocket (RFC 6455 §4.1). No other protocol is passed on: Java's client, for
+/// Whether a client asks to leave HTTP for WebSocket (RFC 6455 §4.1). No other protocol is passed on: Java's client,
+/// for
 /// one, offers <c>h2c</c> on every request, and an upstream that took it would be a tunnel past every rule.
 /// </summary>
 internal static class WebSocketUpgrade

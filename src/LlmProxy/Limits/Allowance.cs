@@ -4,7 +4,8 @@ using LlmProxy.Storage;
 namespace LlmProxy.Limits;
 
 /// <summary>
-/// What one token may still spend here. A limited token spends a lease: a slice that was counted in the store before the
+/// What one token may still spend here. A limited token spends a lease: a slice that was counted in the store before
+/// the
 /// first request of it is served, so that nothing which happens here, not even a crash, can exceed the limit. What an
 /// unlimited one spends is counted and written behind.
 /// </summary>
@@ -49,7 +50,8 @@ internal sealed class Allowance(Guid tokenId, bool isLimited, LeaseOffice office
     public long Unspent => Interlocked.Read(ref _inHand) - Interlocked.Read(ref _debt);
 
     /// <summary>
-    /// Takes one request, or says why there is none. Synchronous unless a lease must be fetched; one fetch serves all who
+    /// Takes one request, or says why there is none. Synchronous unless a lease must be fetched; one fetch serves all
+    /// who
     /// wait, and whoever leaves meanwhile leaves nothing taken.
     /// </summary>
     public ValueTask<Refusal?> ReserveAsync(CancellationToken aborted)
@@ -63,7 +65,8 @@ internal sealed class Allowance(Guid tokenId, bool isLimited, LeaseOffice office
     }
 
     /// <summary>
-    /// Gives back a request that was reserved and not used. It goes to the store, not into hand: whether it may be spent
+    /// Gives back a request that was reserved and not used. It goes to the store, not into hand: whether it may be
+    /// spent
     /// again depends on the limit, which may have changed.
     /// </summary>
     public void Release()
@@ -73,7 +76,9 @@ internal sealed class Allowance(Guid tokenId, bool isLimited, LeaseOffice office
         Watch();
     }
 
-    /// <summary>The limit was changed in the store: what was leased under the old one goes back before anything is spent.</summary>
+    /// <summary>
+    /// The limit was changed in the store: what was leased under the old one goes back before anything is spent.
+    /// </summary>
     public void Follow(bool isLimited)
     {
         lock (_lock)
@@ -243,7 +248,8 @@ internal sealed class Allowance(Guid tokenId, bool isLimited, LeaseOffice office
                 return Fetched.Lease;
             }
 
-            // A request that is given back between here and the store is seen by one of the two: Release writes the debt
+            // A request that is given back between here and the store is seen by one of the two: Release writes the
+            // debt
             // first and then forgets this.
             Interlocked.Exchange(ref _spentSince, office.Now);
             if (Interlocked.Read(ref _debt) >= 0)

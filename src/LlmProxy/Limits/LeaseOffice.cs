@@ -32,7 +32,9 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
 
     public TimeSpan Since(long timestamp) => clock.GetElapsedTime(timestamp);
 
-    /// <summary>The allowance of a token that comes into use. One that still has something unsettled is used on.</summary>
+    /// <summary>
+    /// The allowance of a token that comes into use. One that still has something unsettled is used on.
+    /// </summary>
     public Allowance For(Guid tokenId, bool isLimited) =>
         _watched.TryGetValue(tokenId, out var known) ? known : new Allowance(tokenId, isLimited, this);
 

@@ -11,7 +11,8 @@ internal readonly record struct Debt(string TokenId, long Requests, long? UsedAt
 internal sealed class LeaseStore(Database database)
 {
     /// <summary>
-    /// Settles the debt and takes a lease, in one transaction. Answers what was leased; 0 when nothing is left. The limit
+    /// Settles the debt and takes a lease, in one transaction. Answers what was leased; 0 when nothing is left. The
+    /// limit
     /// is in the statement itself, so that no other writer, in this process or another, can come between.
     /// </summary>
     /// <param name="debt">Of the token that the lease is for.</param>
@@ -20,7 +21,9 @@ internal sealed class LeaseStore(Database database)
     {
         var (id, settled, now) = (debt.TokenId, debt.Requests, debt.UsedAt);
         connection.Execute(
-            "UPDATE tokens SET request_count = request_count + @settled WHERE id = @id", new { id, settled }, transaction);
+            "UPDATE tokens SET request_count = request_count + @settled WHERE id = @id",
+            new { id, settled },
+            transaction);
         var remaining = connection.QueryFirstOrDefault<long?>("""
             SELECT COALESCE(max_requests - request_count, 9223372036854775807) FROM tokens
             WHERE id = @id AND is_active = 1

@@ -5,7 +5,9 @@ using Microsoft.OpenApi;
 
 namespace LlmProxy.Management;
 
-/// <summary>Corrects the schemas of the API description where our types say less, or other words, than the wire.</summary>
+/// <summary>
+/// Corrects the schemas of the API description where our types say less, or other words, than the wire.
+/// </summary>
 internal static class ApiSchemas
 {
     private const string AnswerSuffix = "Answer";

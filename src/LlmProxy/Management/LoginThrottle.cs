@@ -12,7 +12,9 @@ internal sealed class LoginThrottle(TimeProvider clock)
 {
     public const int FailuresMax = 10;
 
-    /// <summary>Bounds the memory that a caller with many addresses can take: beyond it the oldest is forgotten.</summary>
+    /// <summary>
+    /// Bounds the memory that a caller with many addresses can take: beyond it the oldest is forgotten.
+    /// </summary>
     public const int AddressesMax = 10_000;
 
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(15);

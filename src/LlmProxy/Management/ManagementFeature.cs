@@ -1,6 +1,8 @@
 namespace LlmProxy.Management;
 
-/// <summary>The management API's frame: who may enter, what every answer has in common, health and description.</summary>
+/// <summary>
+/// The management API's frame: who may enter, what every answer has in common, health and description.
+/// </summary>
 internal static class ManagementFeature
 {
     /// <param name="services">Where <see cref="TimeProvider"/> is registered already.</param>

@@ -19,7 +19,7 @@ internal sealed record ManagementOptions(Secret Token)
     public static ManagementOptions Read(SettingsReader settings)
     {
         var token = settings.TextOrNull("MANAGEMENT_TOKEN",
-            "The secret of the management API and the admin UI: at least 16 visible ASCII characters. Required.");
+            "The secret of the management API: at least 16 visible ASCII characters. Required.");
         if (WhatIsWrongWith(token) is { } fault)
         {
             settings.Complain($"MANAGEMENT_TOKEN {fault}: run `llm-proxy setup`, which makes one, or set it to a "

@@ -12,7 +12,8 @@ internal sealed class LiveProjects(ProjectKeys keys)
     private long _changes;
 
     /// <summary>
-    /// Grows with each change. What was read from the store before it grew may be stale, and must be read again before it
+    /// Grows with each change. What was read from the store before it grew may be stale, and must be read again
+    /// before it
     /// is put into memory.
     /// </summary>
     public long Changes => Interlocked.Read(ref _changes);
@@ -44,7 +45,9 @@ internal sealed class LiveProjects(ProjectKeys keys)
         }
     }
 
-    /// <summary>Management changed the project, here or elsewhere. An older row than the one known changes nothing.</summary>
+    /// <summary>
+    /// Management changed the project, here or elsewhere. An older row than the one known changes nothing.
+    /// </summary>
     public void Follow(StoredProject row)
     {
         var id = Guid.Parse(row.Id);

@@ -34,7 +34,9 @@ internal sealed class ProjectDirectory(
     public async Task<IReadOnlyList<ProjectRow>> ListAsync(string afterName, int limit, CancellationToken aborted) =>
         [.. (await store.ListAsync(afterName, limit, aborted)).Select(static project => project.ToRow())];
 
-    /// <summary>Requests that are running keep the provider key that they started with; the next one has the new one.</summary>
+    /// <summary>
+    /// Requests that are running keep the provider key that they started with; the next one has the new one.
+    /// </summary>
     public async Task<ProjectOutcome> ChangeAsync(Guid id, ProjectChange change)
     {
         var (changed, fault) = await store.ChangeAsync(id, project => Apply(change, id, project));
@@ -47,7 +49,8 @@ internal sealed class ProjectDirectory(
     }
 
     /// <summary>
-    /// Removes the project and its tokens. The next request is refused; what is running is ended by the tokens, within a
+    /// Removes the project and its tokens. The next request is refused; what is running is ended by the tokens,
+    /// within a
     /// second. False when there is no such project.
     /// </summary>
     public async Task<bool> DeleteAsync(Guid id)
@@ -71,7 +74,8 @@ internal sealed class ProjectDirectory(
     }
 
     /// <summary>
-    /// Seals anew what the previous master key has sealed, in one transaction; answers how many keys that were. Without a
+    /// Seals anew what the previous master key has sealed, in one transaction; answers how many keys that were.
+    /// Without a
     /// previous key there is nothing to look for.
     /// </summary>
     public Task<int> ResealAsync() =>

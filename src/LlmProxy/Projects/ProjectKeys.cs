@@ -4,7 +4,9 @@ using LlmProxy.Storage;
 
 namespace LlmProxy.Projects;
 
-/// <summary>Seals provider keys for the database. A sealed key opens for the project that it was sealed for, and no other.</summary>
+/// <summary>
+/// Seals provider keys for the database. A sealed key opens for the project that it was sealed for, and no other.
+/// </summary>
 internal sealed class ProjectKeys(Sealer sealer)
 {
     public string Seal(Guid projectId, Secret key) =>

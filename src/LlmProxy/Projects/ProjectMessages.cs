@@ -16,7 +16,9 @@ internal sealed class CreateProject
     [StringLength(ProjectFields.NameLengthMax, MinimumLength = 1)]
     public required string Name { get; init; }
 
-    /// <summary>The provider's key, with which the project's requests are sent. Required, here or as `openai_api_key`.</summary>
+    /// <summary>
+    /// The provider's key, with which the project's requests are sent. Required, here or as `openai_api_key`.
+    /// </summary>
     /// <example>sk-proj-0123456789abcdef</example>
     [StringLength(ProjectFields.KeyLengthMax, MinimumLength = 1)]
     public string ApiKey { get; set; } = string.Empty;
@@ -66,7 +68,9 @@ internal sealed record ProjectAnswer
     /// <example>research</example>
     public required string Name { get; init; }
 
-    /// <summary>The last four characters of the provider key, to tell keys apart; stars when the key is too short.</summary>
+    /// <summary>
+    /// The last four characters of the provider key, to tell keys apart; stars when the key is too short.
+    /// </summary>
     /// <example>cdef</example>
     public required string ApiKeyLastFour { get; init; }
 

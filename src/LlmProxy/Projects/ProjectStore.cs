@@ -69,7 +69,9 @@ internal sealed class ProjectStore(Database database)
         return connection.Execute("DELETE FROM projects WHERE id = @id", new { id = id.ToString() }, transaction) > 0;
     });
 
-    /// <summary>Replaces sealed keys for which <paramref name="reseal"/> gives another envelope; answers how many.</summary>
+    /// <summary>
+    /// Replaces sealed keys for which <paramref name="reseal"/> gives another envelope; answers how many.
+    /// </summary>
     public Task<int> ResealAsync(Func<Guid, string, string?> reseal) => database.WriteAsync((connection, transaction) =>
     {
         var resealed = 0;

@@ -3,8 +3,11 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace LlmProxy.Projects;
 
-/// <summary>Projects over HTTP: reads requests strictly, asks the <see cref="ProjectDirectory"/>, writes answers.</summary>
-/// <remarks>The comments of the handlers are the texts of the API description, which does not see private ones.</remarks>
+/// <summary>
+/// Projects over HTTP: reads requests strictly, asks the <see cref="ProjectDirectory"/>, writes answers.
+/// </summary>
+/// <remarks>The comments of the handlers are the texts of the API description, which does not see private
+/// ones.</remarks>
 internal static class ProjectsApi
 {
     private const string ListName = "projects";

@@ -75,7 +75,8 @@ internal sealed class AccessLog(LogQueue queue, TelemetryOptions options, TimePr
 
         if (exchange.Client is { } client)
         {
-            json.WriteString("client_ip"u8, client.IsIPv4MappedToIPv6 ? client.MapToIPv4().ToString() : client.ToString());
+            var address = client.IsIPv4MappedToIPv6 ? client.MapToIPv4() : client;
+            json.WriteString("client_ip"u8, address.ToString());
         }
     }
 

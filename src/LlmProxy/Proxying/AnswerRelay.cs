@@ -19,7 +19,9 @@ internal static class AnswerRelay
     // Kestrel's own minimum rate does not see a reader that stands still (a write into the socket buffer counts).
     private static readonly TimeSpan ClientStallMax = TimeSpan.FromSeconds(60);
 
-    /// <summary>Whether the answer's framing is beyond doubt. HttpClient passes codings and lengths it does not know.</summary>
+    /// <summary>
+    /// Whether the answer's framing is beyond doubt. HttpClient passes codings and lengths it does not know.
+    /// </summary>
     public static bool IsValid(HttpResponseMessage answer, bool upgradeWasAsked)
     {
         var status = (int)answer.StatusCode;
@@ -37,7 +39,9 @@ internal static class AnswerRelay
             || (length.Count == 1 && LengthOf(length) is not null);
     }
 
-    /// <summary>Copies status and headers. Header values are the upstream's word: each is checked before it is repeated.</summary>
+    /// <summary>
+    /// Copies status and headers. Header values are the upstream's word: each is checked before it is repeated.
+    /// </summary>
     public static void CopyHead(HttpResponseMessage answer, Exchange exchange)
     {
         var response = exchange.Http.Response;

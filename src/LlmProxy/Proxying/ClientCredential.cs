@@ -34,7 +34,9 @@ internal static class ClientCredential
             return request.Headers[auth.HeaderName] is [var key] ? key : null;
         }
 
-        return WebSocketUpgrade.IsAskedBy(request.HttpContext) ? InSubprotocol(request.Headers[SubprotocolHeader]) : null;
+        return WebSocketUpgrade.IsAskedBy(request.HttpContext)
+            ? InSubprotocol(request.Headers[SubprotocolHeader])
+            : null;
     }
 
     public static bool IsCarriedBy(string headerName) =>

@@ -2,7 +2,9 @@ using LlmProxy.Http;
 
 namespace LlmProxy.Proxying;
 
-/// <summary>How many proxied requests run at once, in the whole process. No one waits: there is a place or there is none.</summary>
+/// <summary>
+/// How many proxied requests run at once, in the whole process. No one waits: there is a place or there is none.
+/// </summary>
 internal sealed class ConcurrencyLimit(FrontOptions options)
 {
     private readonly int _max = options.ConcurrentRequestsMax;

@@ -21,7 +21,8 @@ internal enum CutoffReason
 /// </summary>
 internal sealed class Cutoff : IDisposable
 {
-    // A source with its timer costs about 200 bytes and a timer registration; most are never triggered and can serve again.
+    // A source with its timer costs about 200 bytes and a timer registration; most are never triggered and can serve
+    // again.
     private const int PooledMax = 1_024;
     private static readonly ConcurrentQueue<CancellationTokenSource> Pool = new();
 

@@ -70,7 +70,9 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
 
     public Refusal? Refusal { get; set; }
 
-    /// <summary>For the log only, where the refusal must not tell: <c>unknown</c>, <c>revoked</c>, <c>expired</c>…</summary>
+    /// <summary>
+    /// For the log only, where the refusal must not tell: <c>unknown</c>, <c>revoked</c>, <c>expired</c>…
+    /// </summary>
     public string? Reason { get; set; }
 
     /// <summary>Response headers of the upstream that were not fit to be passed on.</summary>

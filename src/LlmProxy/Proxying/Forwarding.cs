@@ -76,10 +76,13 @@ internal sealed class Forwarding(Exchange exchange, ProviderRoute route, Grant g
         return null;
     }
 
-    /// <summary>Our own share of the time so far, as a Server-Timing entry (W3C): milliseconds without the provider's.</summary>
+    /// <summary>
+    /// Our own share of the time so far, as a Server-Timing entry (W3C): milliseconds without the provider's.
+    /// </summary>
     private string OwnTime()
     {
-        var own = clock.GetElapsedTime(exchange.Started) - clock.GetElapsedTime(exchange.SentUpstream, exchange.AnsweredUpstream);
+        var own = clock.GetElapsedTime(exchange.Started)
+            - clock.GetElapsedTime(exchange.SentUpstream, exchange.AnsweredUpstream);
         return string.Create(CultureInfo.InvariantCulture, $"llm-proxy;dur={own.TotalMilliseconds:0.000}");
     }
 

@@ -37,7 +37,9 @@ internal static class HeaderPolicy
     private static readonly FrozenSet<string> StaysThere = FrozenSet.ToFrozenSet(
         [.. HopByHop, "Content-Length", "Set-Cookie", "Set-Cookie2", "Alt-Svc"], StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Whether a request header goes on to the provider. Fields that <c>Connection</c> lists never do.</summary>
+    /// <summary>
+    /// Whether a request header goes on to the provider. Fields that <c>Connection</c> lists never do.
+    /// </summary>
     public static bool Forwards(string name, StringValues connection) =>
         !StaysHere.Contains(name) && !IsListed(name, connection);
 

@@ -57,7 +57,8 @@ internal sealed class ProxyPipeline(
         var route = providers.Find(exchange.Target);
         exchange.Route = route;
 
-        // A preflight carries no credential (Fetch, "CORS-preflight request"), so it is answered before anybody asks for one.
+        // A preflight carries no credential (Fetch, "CORS-preflight request"), so it is answered before anybody asks
+        // for one.
         if (Cors.IsPreflight(http.Request))
         {
             await Cors.AnswerPreflightAsync(http, route);

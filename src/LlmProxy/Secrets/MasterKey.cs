@@ -40,7 +40,7 @@ internal sealed class MasterKey(SecretsOptions options, ILogger<MasterKey> logge
             if (!isNewDatabase)
             {
                 throw new StartFailure(
-                    $"ENCRYPTION_KEY: it is not set, and the key file '{path}' that belongs to the database is not there.");
+                    $"ENCRYPTION_KEY: it is not set, and the database's key file '{path}' is not there.");
             }
 
             Make(path);
@@ -52,7 +52,9 @@ internal sealed class MasterKey(SecretsOptions options, ILogger<MasterKey> logge
                 $"ENCRYPTION_KEY: the key file '{path}' does not hold base64 of {SecretsOptions.KeyBytes} bytes.");
     }
 
-    /// <summary>The file appears whole or not at all, and of two processes that start together the first one wins.</summary>
+    /// <summary>
+    /// The file appears whole or not at all, and of two processes that start together the first one wins.
+    /// </summary>
     private static void Make(string path)
     {
         var temporary = $"{path}.{Environment.ProcessId}";

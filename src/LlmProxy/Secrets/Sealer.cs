@@ -7,7 +7,8 @@ namespace LlmProxy.Secrets;
 /// Seals secrets for the database: AES-256-GCM (NIST SP 800-38D) with a fresh 96-bit nonce. The purpose is bound in as
 /// associated data, so a sealed value that is moved to another row does not open there.
 /// </summary>
-/// <remarks>Envelope, in base64: 1 byte version, 4 bytes key id, 12 bytes nonce, 16 bytes tag, then the cipher text.</remarks>
+/// <remarks>Envelope, in base64: 1 byte version, 4 bytes key id, 12 bytes nonce, 16 bytes tag, then the cipher
+/// text.</remarks>
 internal sealed class Sealer(MasterKey masterKey)
 {
     private const byte Version = 1;
@@ -31,11 +32,17 @@ internal sealed class Sealer(MasterKey masterKey)
         RandomNumberGenerator.Fill(nonce);
         using var aes = new AesGcm(_present.Value.Key, TagBytes);
         aes.Encrypt(
-            nonce, secret, envelope.AsSpan(HeadBytes), envelope.AsSpan(TagAt, TagBytes), Encoding.UTF8.GetBytes(purpose));
+            nonce,
+            secret,
+            envelope.AsSpan(HeadBytes),
+            envelope.AsSpan(TagAt, TagBytes),
+            Encoding.UTF8.GetBytes(purpose));
         return Convert.ToBase64String(envelope);
     }
 
-    /// <summary>Null when the envelope was not sealed by a key we have, for this purpose, or was changed since.</summary>
+    /// <summary>
+    /// Null when the envelope was not sealed by a key we have, for this purpose, or was changed since.
+    /// </summary>
     public byte[]? Open(string envelope, string purpose)
     {
         if (Read(envelope) is not { } bytes || KeyOf(bytes) is not { } key)
@@ -64,7 +71,8 @@ internal sealed class Sealer(MasterKey masterKey)
     private static byte[]? Read(string envelope)
     {
         var bytes = new byte[envelope.Length];
-        return Convert.TryFromBase64String(envelope, bytes, out var length) && length >= HeadBytes && bytes[0] == Version
+        return Convert.TryFromBase64String(envelope, bytes, out var length) && length >= HeadBytes
+            && bytes[0] == Version
             ? bytes[..length]
             : null;
     }

@@ -11,7 +11,9 @@ internal sealed class Secret(string value) : IEquatable<Secret>
     /// <summary>The value itself. Call it where the value leaves for its one destination, nowhere else.</summary>
     public string Reveal() => _value;
 
-    /// <summary>The last four characters, or fewer stars than characters when the value is too short to show any.</summary>
+    /// <summary>
+    /// The last four characters, or fewer stars than characters when the value is too short to show any.
+    /// </summary>
     public string LastFour => _value.Length >= 12 ? _value[^4..] : "****";
 
     public bool Equals(Secret? other) => other is not null && FixedTime.Equal(_value, other._value);

@@ -14,7 +14,7 @@ internal sealed class SecretsOptions(byte[]? key, byte[]? previousKey)
 
     public static SecretsOptions Read(SettingsReader settings) => new(
         KeyOf(settings, "ENCRYPTION_KEY",
-            "Master key, base64 of 32 bytes; when not set, one is made on first start in `<DATABASE_PATH>.key` (0600)."),
+            "Master key, base64 of 32 bytes; when not set, it is made at first start in `<DATABASE_PATH>.key`."),
         KeyOf(settings, "ENCRYPTION_KEY_PREVIOUS",
             "The master key before the present one: what it sealed is sealed anew with `ENCRYPTION_KEY` at start."));
 
@@ -36,7 +36,8 @@ internal sealed class SecretsOptions(byte[]? key, byte[]? previousKey)
         if (key is null)
         {
             // The value is a secret, even a wrong one: it is not repeated.
-            settings.Complain($"{name} must be base64 of exactly {KeyBytes} bytes (`openssl rand -base64 32` makes one).");
+            settings.Complain(
+                $"{name} must be base64 of exactly {KeyBytes} bytes (`openssl rand -base64 32` makes one).");
         }
 
         return key;

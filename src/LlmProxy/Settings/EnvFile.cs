@@ -9,7 +9,9 @@ internal readonly record struct EnvEntry(string Name, string Value, int Line);
 /// </summary>
 internal static class EnvFile
 {
-    /// <summary>The entries in order; a line that is none of the above is a complaint that names file and line.</summary>
+    /// <summary>
+    /// The entries in order; a line that is none of the above is a complaint that names file and line.
+    /// </summary>
     public static IReadOnlyList<EnvEntry> Read(string path, ICollection<string> complaints)
     {
         var entries = new List<EnvEntry>();

@@ -17,7 +17,9 @@ internal static class GoDuration
         ("m", TimeSpan.TicksPerMinute), ("h", TimeSpan.TicksPerHour), ("d", TimeSpan.TicksPerDay),
     ];
 
-    /// <summary>Reads a duration; <c>0</c> needs no unit, everything else does. Negative ones are not durations here.</summary>
+    /// <summary>
+    /// Reads a duration; <c>0</c> needs no unit, everything else does. Negative ones are not durations here.
+    /// </summary>
     public static bool TryParse(ReadOnlySpan<char> text, out TimeSpan duration)
     {
         duration = TimeSpan.Zero;

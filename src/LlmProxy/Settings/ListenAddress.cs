@@ -11,7 +11,9 @@ internal sealed record ListenAddress(IReadOnlyList<IPEndPoint> EndPoints)
     /// <summary>Completes "must be …" in a complaint.</summary>
     public const string Expected = "host:port or :port, such as 127.0.0.1:8080";
 
-    /// <summary>Null for what is not an address; only literal addresses and <c>localhost</c> are names we know.</summary>
+    /// <summary>
+    /// Null for what is not an address; only literal addresses and <c>localhost</c> are names we know.
+    /// </summary>
     public static ListenAddress? Parse(string text)
     {
         var colon = text.LastIndexOf(':');
@@ -27,7 +29,8 @@ internal sealed record ListenAddress(IReadOnlyList<IPEndPoint> EndPoints)
             "" or "*" => new([new IPEndPoint(IPAddress.IPv6Any, port)]),
             // With port 0 two sockets would get two ports.
             "localhost" when port == 0 => new([new IPEndPoint(IPAddress.Loopback, port)]),
-            "localhost" => new([new IPEndPoint(IPAddress.Loopback, port), new IPEndPoint(IPAddress.IPv6Loopback, port)]),
+            "localhost" =>
+                new([new IPEndPoint(IPAddress.Loopback, port), new IPEndPoint(IPAddress.IPv6Loopback, port)]),
             _ => ParseLiteral(host, port),
         };
     }

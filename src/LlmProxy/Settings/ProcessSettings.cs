@@ -2,7 +2,9 @@ using System.Collections;
 
 namespace LlmProxy.Settings;
 
-/// <summary>Opens the places where settings stand for this process: its flags, its environment, its <c>.env</c> file.</summary>
+/// <summary>
+/// Opens the places where settings stand for this process: its flags, its environment, its <c>.env</c> file.
+/// </summary>
 internal static class ProcessSettings
 {
     /// <summary>Name of the flag, or environment variable, that says where the <c>.env</c> file is.</summary>
@@ -13,7 +15,8 @@ internal static class ProcessSettings
     public static SettingsReader Open(IReadOnlyDictionary<string, string?> flags)
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .ToDictionary(static entry => (string)entry.Key, static entry => (string?)entry.Value ?? string.Empty, StringComparer.Ordinal);
+            .ToDictionary(static entry => (string)entry.Key, static entry => (string?)entry.Value ?? string.Empty,
+                StringComparer.Ordinal);
         var chosen = flags.GetValueOrDefault(FileName) ?? environment.GetValueOrDefault(FileName);
         var complaints = new List<string>();
         var settings = new SettingsReader(flags, environment, ReadFile(chosen, complaints));

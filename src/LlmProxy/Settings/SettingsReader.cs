@@ -113,7 +113,9 @@ internal sealed class SettingsReader(
             text => words.FirstOrDefault(word => word.Equals(text, StringComparison.OrdinalIgnoreCase)),
             $"one of {string.Join(", ", words)}", meaning);
 
-    /// <summary>Tells of a name that another command reads, so that it may stand in the same <c>.env</c> file.</summary>
+    /// <summary>
+    /// Tells of a name that another command reads, so that it may stand in the same <c>.env</c> file.
+    /// </summary>
     public void AlsoKnown(string name, string meaning) => _known.TryAdd(name, new Setting(name, string.Empty, meaning));
 
     /// <summary>
@@ -155,7 +157,8 @@ internal sealed class SettingsReader(
     private bool LooksLikeOurs(string name) =>
         name.StartsWith("LLM_PROXY_", StringComparison.Ordinal) || Nearest(name) is not null;
 
-    private string Suggestion(string name) => Nearest(name) is { } nearest ? $"; did you mean {nearest}?" : string.Empty;
+    private string Suggestion(string name) =>
+        Nearest(name) is { } nearest ? $"; did you mean {nearest}?" : string.Empty;
 
     private string? Nearest(string name) =>
         name.Length < 8 ? null : _known.Keys.FirstOrDefault(known => Distance(name, known) is 1 or 2);

@@ -3,7 +3,9 @@ using Dapper;
 
 namespace LlmProxy.Storage;
 
-/// <summary>The list of what management changed, by which instances on one database hear of each other's changes.</summary>
+/// <summary>
+/// The list of what management changed, by which instances on one database hear of each other's changes.
+/// </summary>
 [DapperAot]
 internal sealed class ChangeStore(Database database)
 {
@@ -13,12 +15,16 @@ internal sealed class ChangeStore(Database database)
     /// <summary>All tokens of the project whose id stands beside it.</summary>
     public const string TokensOfProject = "tokens";
 
-    /// <summary>So many changes are kept. An instance that sleeps through more sees that their numbers do not follow.</summary>
+    /// <summary>
+    /// So many changes are kept. An instance that sleeps through more sees that their numbers do not follow.
+    /// </summary>
     private const long Kept = 10_000;
 
     private const int PageMax = 1_000;
 
-    /// <summary>Part of the transaction that makes the change, so that the one is never there without the other.</summary>
+    /// <summary>
+    /// Part of the transaction that makes the change, so that the one is never there without the other.
+    /// </summary>
     public static void Note(DbConnection connection, DbTransaction transaction, string kind, string id)
     {
         connection.Execute("INSERT INTO changes (kind, id) VALUES (@kind, @id)", new { kind, id }, transaction);

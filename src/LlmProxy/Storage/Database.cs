@@ -15,7 +15,8 @@ internal sealed class Database(StorageOptions options, TimeProvider clock, ILogg
     private const int ReadersMax = 4;
     private const int LockedSecondsMax = 2;
 
-    // FULL: what was answered with 2xx survives a power cut. Without a timeout of SQLite's own, the driver would try again
+    // FULL: what was answered with 2xx survives a power cut. Without a timeout of SQLite's own, the driver would try
+    // again
     // every 150 ms only.
     private const string WriterPragmas =
         "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
@@ -72,7 +73,9 @@ internal sealed class Database(StorageOptions options, TimeProvider clock, ILogg
     public Task<T> WriteAsync<T>(Func<DbConnection, DbTransaction, T> work) =>
         _writer?.WriteAsync(work) ?? throw new InvalidOperationException("The database is opened at start.");
 
-    /// <summary>Lets running queries end, writes what is waiting, and closes. From then on everybody is turned away.</summary>
+    /// <summary>
+    /// Lets running queries end, writes what is waiting, and closes. From then on everybody is turned away.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         if (_isClosed)

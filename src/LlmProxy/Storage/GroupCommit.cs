@@ -25,7 +25,8 @@ internal sealed class GroupCommit(SqliteConnection connection, TimeProvider cloc
     public void Start() => _writing = Task.Run(WriteAllAsync, CancellationToken.None);
 
     /// <summary>
-    /// Waits until the change is on disk. A caller cannot leave early: what it asked for happens whether it waits or not.
+    /// Waits until the change is on disk. A caller cannot leave early: what it asked for happens whether it waits or
+    /// not.
     /// </summary>
     public async Task<T> WriteAsync<T>(Func<DbConnection, DbTransaction, T> work)
     {
@@ -165,7 +166,9 @@ internal sealed class GroupCommit(SqliteConnection connection, TimeProvider cloc
 
         public void Fail(Exception failure) => _done.TrySetException(Failure ?? failure);
 
-        /// <summary>The transaction is on disk: tells the caller the result, or why this change is not part of it.</summary>
+        /// <summary>
+        /// The transaction is on disk: tells the caller the result, or why this change is not part of it.
+        /// </summary>
         public void Finish()
         {
             if (Failure is null)

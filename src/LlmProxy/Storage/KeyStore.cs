@@ -10,7 +10,8 @@ internal sealed class KeyStore(Database database)
         static connection => connection.QueryFirst<long>("SELECT COUNT(*) FROM keys") == 0, aborted);
 
     /// <summary>
-    /// Finds a key and puts what <paramref name="renew"/> makes of it in its place, in one transaction: of two instances
+    /// Finds a key and puts what <paramref name="renew"/> makes of it in its place, in one transaction: of two
+    /// instances
     /// that start on a new database, the second sees what the first one made. Null from it changes nothing.
     /// </summary>
     public Task<string?> RenewAsync(string name, Func<string?, string?> renew) => database.WriteAsync(

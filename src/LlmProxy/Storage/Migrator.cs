@@ -8,7 +8,8 @@ using Microsoft.Data.Sqlite;
 namespace LlmProxy.Storage;
 
 /// <summary>
-/// Brings the database to the schema of this version, in one transaction: whoever is killed half-way finds it as it was.
+/// Brings the database to the schema of this version, in one transaction: whoever is killed half-way finds it as it
+/// was.
 /// Never goes back: a database that a newer version has touched is left alone.
 /// </summary>
 internal static class Migrator
@@ -86,7 +87,7 @@ internal static class Migrator
         return names;
     }
 
-#pragma warning disable CA1848, CA2254 // DbUp brings its own sentences; they are few and only seen when a schema changes.
+#pragma warning disable CA1848, CA2254 // DbUp brings its own sentences, seen when a schema changes.
     private sealed class UpgradeLog(ILogger logger) : IUpgradeLog
     {
         public void LogTrace(string format, params object[] args) => logger.LogTrace(format, args);

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace LlmProxy.Telemetry;
 
-/// <summary>Leads Microsoft.Extensions.Logging into the queue; message and properties are taken on the caller's thread.</summary>
+/// <summary>
+/// Leads Microsoft.Extensions.Logging into the queue; message and properties are taken on the caller's thread.
+/// </summary>
 internal sealed class LogProvider(LogQueue queue, TimeProvider clock) : ILoggerProvider
 {
     public ILogger CreateLogger(string categoryName) => new QueueLogger(queue, clock, categoryName);

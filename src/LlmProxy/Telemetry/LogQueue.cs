@@ -2,7 +2,9 @@ using System.Threading.Channels;
 
 namespace LlmProxy.Telemetry;
 
-/// <summary>A line that knows how to write itself, so that the work is done by the log's thread and not by a request.</summary>
+/// <summary>
+/// A line that knows how to write itself, so that the work is done by the log's thread and not by a request.
+/// </summary>
 internal delegate void LogLine(System.Text.Json.Utf8JsonWriter json);
 
 /// <summary>

@@ -48,7 +48,9 @@ internal sealed class Grant
     /// <summary>The version of the row that this grant says.</summary>
     public long Version { get; private set; }
 
-    /// <summary>Takes on what a row says. A revoked grant never comes to life again; its token gets a new one.</summary>
+    /// <summary>
+    /// Takes on what a row says. A revoked grant never comes to life again; its token gets a new one.
+    /// </summary>
     public void Follow(StoredToken token)
     {
         Version = token.Version;

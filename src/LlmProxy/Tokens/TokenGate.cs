@@ -7,7 +7,9 @@ using LlmProxy.Storage;
 
 namespace LlmProxy.Tokens;
 
-/// <summary>Who asks, as far as the pipeline needs to know. <paramref name="Reason"/> is for the log, never for the caller.</summary>
+/// <summary>
+/// Who asks, as far as the pipeline needs to know. <paramref name="Reason"/> is for the log, never for the caller.
+/// </summary>
 internal readonly record struct Admission(Grant? Grant, Refusal? Refusal, string? Reason);
 
 /// <summary>
@@ -57,7 +59,8 @@ internal sealed class TokenGate(
     }
 
     /// <summary>
-    /// A row as it is now, by management here or elsewhere: the grant, if there is one, follows. Whatever is being looked
+    /// A row as it is now, by management here or elsewhere: the grant, if there is one, follows. Whatever is being
+    /// looked
     /// up is looked up again. An older row than the one known changes nothing.
     /// </summary>
     public void Follow(StoredToken token)
@@ -85,7 +88,9 @@ internal sealed class TokenGate(
         }
     }
 
-    /// <summary>Something changed of which only the store knows what: nothing that is being looked up can be trusted.</summary>
+    /// <summary>
+    /// Something changed of which only the store knows what: nothing that is being looked up can be trusted.
+    /// </summary>
     public void DistrustLookUps()
     {
         lock (_lock)
@@ -142,7 +147,9 @@ internal sealed class TokenGate(
         }
     }
 
-    /// <summary>One look-up at a time for one token, however many ask; whoever leaves does not end it for the others.</summary>
+    /// <summary>
+    /// One look-up at a time for one token, however many ask; whoever leaves does not end it for the others.
+    /// </summary>
     private Task<Grant?> SharedLookUp(TokenHash hash)
     {
         lock (_lock)

@@ -54,7 +54,9 @@ internal sealed class TokenIssuer(
         return [.. tokens.Select(RowOf)];
     }
 
-    /// <summary>In force when this returns, here at once and in other instances within a second. Null when there is none.</summary>
+    /// <summary>
+    /// In force when this returns, here at once and in other instances within a second. Null when there is none.
+    /// </summary>
     public async Task<TokenRow?> ChangeAsync(Guid id, TokenChange change)
     {
         await leases.SettleAsync();
@@ -67,7 +69,9 @@ internal sealed class TokenIssuer(
         return RowOf(changed);
     }
 
-    /// <summary>Refuses the token from now on and ends what runs under it; again is the same. False when there is none.</summary>
+    /// <summary>
+    /// Refuses the token from now on and ends what runs under it; again is the same. False when there is none.
+    /// </summary>
     public async Task<bool> RevokeAsync(Guid id) =>
         await ChangeAsync(id, new TokenChange(IsActive: false, null, null)) is not null;
 
@@ -96,7 +100,10 @@ internal sealed class TokenIssuer(
         }
     }
 
-    /// <summary>Tokens of a project may have changed. Each is asked for: one that was issued after the others were revoked lives.</summary>
+    /// <summary>
+    /// Tokens of a project may have changed. Each is asked for: one that was issued after the others were revoked
+    /// lives.
+    /// </summary>
     public Task ReloadProjectAsync(Guid projectId, CancellationToken aborted)
     {
         gate.DistrustLookUps();

@@ -34,7 +34,9 @@ internal sealed record ChangeToken
     [Range(0, TokenFields.RequestsMax)]
     public long? MaxRequests { get; init; }
 
-    /// <summary>When the token expires: RFC 3339, in the future and at most 365 days away. Not beside `duration_minutes`.</summary>
+    /// <summary>
+    /// When the token expires: RFC 3339, in the future and at most 365 days away. Not beside `duration_minutes`.
+    /// </summary>
     /// <example>2026-12-31T23:59:59Z</example>
     public string ExpiresAt { get; set; } = string.Empty;
 

@@ -102,7 +102,8 @@ internal sealed class TokenStore(Database database)
         });
 
     /// <summary>Revokes all tokens of a project; null when there is no such project.</summary>
-    public Task<RevokedTokens?> RevokeAllAsync(Guid project, long now) => database.WriteAsync((connection, transaction) =>
+    public Task<RevokedTokens?> RevokeAllAsync(
+        Guid project, long now) => database.WriteAsync((connection, transaction) =>
     {
         var projectId = project.ToString();
         if (ProjectStore.Find(connection, projectId, transaction) is null)

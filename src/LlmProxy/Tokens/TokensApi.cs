@@ -5,7 +5,8 @@ using LlmProxy.Projects;
 namespace LlmProxy.Tokens;
 
 /// <summary>Tokens over HTTP: reads requests strictly, asks the <see cref="TokenIssuer"/>, writes answers.</summary>
-/// <remarks>The comments of the handlers are the texts of the API description, which does not see private ones.</remarks>
+/// <remarks>The comments of the handlers are the texts of the API description, which does not see private
+/// ones.</remarks>
 internal static class TokensApi
 {
     private const string ProjectFilter = "projectId";
@@ -122,7 +123,8 @@ internal static class TokensApi
     }
 
     /// <summary>Revoke a token</summary>
-    /// <remarks>The next request is refused and what runs under the token ends within a second. Again is the same.</remarks>
+    /// <remarks>The next request is refused and what runs under the token ends within a second. Again is the
+    /// same.</remarks>
     internal static async Task<IResult> RevokeAsync(string token, TokenIssuer issuer, CancellationToken aborted) =>
         await issuer.FindAsync(token, aborted) is { } found && await issuer.RevokeAsync(found.Id)
             ? TypedResults.NoContent()

@@ -3,7 +3,9 @@ using LlmProxy.Secrets;
 
 namespace LlmProxy.Tokens;
 
-/// <summary>Remembers for a moment which tokens do not exist, so that asking for them again is no load on the store.</summary>
+/// <summary>
+/// Remembers for a moment which tokens do not exist, so that asking for them again is no load on the store.
+/// </summary>
 internal sealed class UnknownTokens(TimeProvider clock)
 {
     private const int Max = 10_000;

@@ -94,7 +94,8 @@ public sealed class AllowanceTests : IDisposable
         var token = await first.GivenATokenAsync(MaxRequests);
 
         var spent = await Task.WhenAll(
-            Enumerable.Range(0, 20).Select(number => Task.Run(() => (number % 2 == 0 ? first : second).SpendAllAsync(token))));
+            Enumerable.Range(0, 20)
+                .Select(number => Task.Run(() => (number % 2 == 0 ? first : second).SpendAllAsync(token))));
         await first.StopAsync();
         await second.StopAsync();
         first.Clock.Advance(TimeSpan.FromSeconds(1));

@@ -8,7 +8,8 @@ namespace LlmProxy.Tests.Secrets;
 
 public sealed class TokenHasherTests
 {
-    private static readonly byte[] Key = [.. Enumerable.Range(0, TokenHasher.KeyBytes).Select(static number => (byte)number)];
+    private static readonly byte[] Key = [.. Enumerable.Range(0, TokenHasher.KeyBytes)
+        .Select(static number => (byte)number)];
 
     [Fact]
     public void Is_the_hmac_of_the_standard_library()

@@ -66,14 +66,17 @@ public sealed class SettingsReaderTests
         settings.Switch("MAX_SOMETHING", true, "");
         settings.Duration("MAX_SOMETHING", TimeSpan.Zero, TimeSpan.Zero, TimeSpan.MaxValue, "");
 
-        Assert.Equal(2, settings.Complaints.Count(sentence => sentence.StartsWith("MAX_SOMETHING must", StringComparison.Ordinal)));
+        Assert.Equal(2, settings.Complaints.Count(sentence =>
+            sentence.StartsWith("MAX_SOMETHING must", StringComparison.Ordinal)));
     }
 
     [Fact]
     public void Refuses_every_name_in_the_file_that_nothing_reads()
     {
         var settings = new SettingsReader(
-            new Dictionary<string, string?>(StringComparer.Ordinal), new Dictionary<string, string>(StringComparer.Ordinal), [new EnvEntry("COLOUR", "red", 7)]);
+            new Dictionary<string, string?>(StringComparer.Ordinal),
+            new Dictionary<string, string>(StringComparer.Ordinal),
+            [new EnvEntry("COLOUR", "red", 7)]);
 
         settings.RefuseUnknown();
 
@@ -112,6 +115,8 @@ public sealed class SettingsReaderTests
 
     private static SettingsReader Reader(string? flag = null, string? environment = null, string? file = null) => new(
         flag is null ? [] : new Dictionary<string, string?>(StringComparer.Ordinal) { ["MAX_SOMETHING"] = flag },
-        environment is null ? [] : new Dictionary<string, string>(StringComparer.Ordinal) { ["MAX_SOMETHING"] = environment },
+        environment is null
+            ? []
+            : new Dictionary<string, string>(StringComparer.Ordinal) { ["MAX_SOMETHING"] = environment },
         file is null ? [] : [new EnvEntry("MAX_SOMETHING", file, 1)]);
 }

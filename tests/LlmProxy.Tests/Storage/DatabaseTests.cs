@@ -51,14 +51,16 @@ public sealed class DatabaseTests : IDisposable
         await Task.WhenAll(Enumerable.Range(0, 1_000).Select(number => PutAsync(database, $"key {number:D4}")));
 
         Assert.Equal(
-            Enumerable.Range(0, 1_000).Select(number => $"key {number:D4}"), await KeysAsync(database), StringComparer.Ordinal);
+            Enumerable.Range(0, 1_000).Select(number => $"key {number:D4}"), await KeysAsync(database),
+                StringComparer.Ordinal);
     }
 
     [Fact]
     public async Task Undoes_a_change_that_fails_and_none_of_those_beside_it()
     {
         await using var database = await OpenAsync();
-        var (before, failing, after) = (PutAsync(database, "a"), FailAfterPuttingAsync(database, "b"), PutAsync(database, "c"));
+        var (before, failing, after) = (PutAsync(database, "a"), FailAfterPuttingAsync(database, "b"),
+            PutAsync(database, "c"));
 
         await Task.WhenAll(before, after);
 

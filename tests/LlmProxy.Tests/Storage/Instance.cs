@@ -86,7 +86,8 @@ internal sealed class Instance : IAsyncDisposable
     public T Get<T>()
         where T : notnull => _services.GetRequiredService<T>();
 
-    public async Task<Guid> GivenAProjectAsync(string name = "research", string providerKey = "sk-provider-key-0123456789")
+    public async Task<Guid> GivenAProjectAsync(string name = "research",
+        string providerKey = "sk-provider-key-0123456789")
     {
         var outcome = await Projects.CreateAsync(name, new Secret(providerKey));
         return outcome.Row!.Id;

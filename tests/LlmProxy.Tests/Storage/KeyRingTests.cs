@@ -99,7 +99,8 @@ public sealed class KeyRingTests : IDisposable
     public async Task Leaves_no_secret_readable_in_any_file_of_the_database()
     {
         await using var instance = await Instance.StartAsync(_folder);
-        var token = await instance.GivenATokenAsync(await instance.GivenAProjectAsync(providerKey: "sk-canary-0123456789"));
+        var token = await instance.GivenATokenAsync(
+            await instance.GivenAProjectAsync(providerKey: "sk-canary-0123456789"));
 
         var files = Directory.EnumerateFiles(Path.GetDirectoryName(_folder.DatabasePath)!, "test.db*").ToList();
 

@@ -22,7 +22,8 @@ public sealed class LogWriterTests : IDisposable
             }
         }
 
-        var numbers = File.ReadLines(_path).Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("n").GetInt32());
+        var numbers = File.ReadLines(_path)
+            .Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("n").GetInt32());
         Assert.Equal(Enumerable.Range(0, 1000), numbers);
     }
 

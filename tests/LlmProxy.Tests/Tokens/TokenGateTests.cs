@@ -19,7 +19,8 @@ public sealed class TokenGateTests : IDisposable
     public async Task Admits_a_live_token_of_an_active_project()
     {
         await using var instance = await Instance.StartAsync(_folder);
-        var token = await instance.GivenATokenAsync(await instance.GivenAProjectAsync(providerKey: "sk-of-this-project"));
+        var token = await instance.GivenATokenAsync(
+            await instance.GivenAProjectAsync(providerKey: "sk-of-this-project"));
 
         var admission = await instance.AdmitAsync(token);
 
@@ -101,7 +102,8 @@ public sealed class TokenGateTests : IDisposable
         var token = await instance.GivenATokenAsync();
         var grant = await instance.GrantOfAsync(token);
 
-        await instance.Projects.ChangeAsync(token.Project, new ProjectChange(null, new Secret("sk-brand-new-key"), null));
+        await instance.Projects.ChangeAsync(token.Project,
+            new ProjectChange(null, new Secret("sk-brand-new-key"), null));
 
         Assert.Equal("sk-brand-new-key", grant.Project.ProviderKey.Reveal());
     }
@@ -171,7 +173,8 @@ public sealed class TokenGateTests : IDisposable
         var token = await issuing.GivenATokenAsync();
         await using var instance = await Instance.StartAsync(_folder);
 
-        var grants = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => Task.Run(() => instance.GrantOfAsync(token))));
+        var grants = await Task.WhenAll(Enumerable.Range(0, 200)
+            .Select(_ => Task.Run(() => instance.GrantOfAsync(token))));
 
         Assert.Single(grants.Distinct());
     }
@@ -229,7 +232,8 @@ public sealed class TokenGateTests : IDisposable
             var token = await instance.GivenATokenAsync();
 
             // The first look-up of the token and its revocation meet in all possible orders.
-            await Task.WhenAll(Task.Run(() => instance.AdmitAsync(token)), Task.Run(() => instance.Issuer.RevokeAsync(token.Id)));
+            await Task.WhenAll(Task.Run(() => instance.AdmitAsync(token)),
+                Task.Run(() => instance.Issuer.RevokeAsync(token.Id)));
 
             Assert.Null((await instance.AdmitAsync(token)).Grant);
         }

@@ -90,7 +90,8 @@ public sealed class TokenIssuerTests : IDisposable
         var all = await instance.Issuer.ListAsync(new TokenQuery(live.Project, false, null, 10), Aborted);
         var active = await instance.Issuer.ListAsync(new TokenQuery(live.Project, true, null, 10), Aborted);
 
-        Assert.Equal(new HashSet<Guid> { live.Id, revoked.Id, expired.Id }, all.Select(static row => row.Id).ToHashSet());
+        Assert.Equal(new HashSet<Guid> { live.Id, revoked.Id, expired.Id },
+            all.Select(static row => row.Id).ToHashSet());
         Assert.Equal(live.Id, Assert.Single(active).Id);
     }
 

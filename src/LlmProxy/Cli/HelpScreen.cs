@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.Reflection;
 
 namespace LlmProxy.Cli;
 
@@ -26,15 +27,24 @@ internal sealed class HelpScreen(HelpAction inner) : SynchronousCommandLineActio
     }
 }
 
-/// <summary>The program's name, version and runtime on one line.</summary>
+/// <summary>
+/// The program's name and version on one line, with what it was built with: ASP.NET Core, and .NET's libraries, may be of
+/// a newer patch than the core (docs/decisions/0008).
+/// </summary>
 internal sealed class VersionLine : SynchronousCommandLineAction
 {
     public override int Invoke(ParseResult parseResult)
     {
         var version = typeof(VersionLine).Assembly.GetName().Version!.ToString(3);
         parseResult.InvocationConfiguration.Output.WriteLine(
-            $"llm-proxy {version} (.NET {Environment.Version}, "
+            $"llm-proxy {version} (ASP.NET Core {PatchOf<WebApplication>()}, "
+            + $".NET libraries {PatchOf<HttpMessageInvoker>()}, core {Environment.Version}, "
             + $"{System.Runtime.InteropServices.RuntimeInformation.RuntimeIdentifier})");
         return ExitCode.Ok;
+    }
+    private static string PatchOf<T>()
+    {
+        var full = typeof(T).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+        return full?.Split('+')[0] ?? "unknown";
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using LlmProxy.EndToEnd.Fixtures;
 
 namespace LlmProxy.EndToEnd.CommandLine;
@@ -38,6 +39,16 @@ public sealed class HelpTests : IDisposable
 
         Assert.Equal(0, version.ExitCode);
         Assert.Matches(@"^llm-proxy \d+\.\d+\.\d+", version.Output);
+    }
+
+    [Fact]
+    public async Task Its_libraries_are_past_the_patches_that_have_published_holes()
+    {
+        var version = await RunAsync("--version");
+
+        var patches = Regex.Matches(version.Output, @"(?:ASP\.NET Core|\.NET libraries) 10\.0\.(\d+)");
+        Assert.Equal(2, patches.Count);
+        Assert.All(patches, static patch => Assert.InRange(int.Parse(patch.Groups[1].Value, null), 13, 99));
     }
 
     [Fact]

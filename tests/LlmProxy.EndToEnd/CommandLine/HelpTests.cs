@@ -49,6 +49,7 @@ public sealed class HelpTests : IDisposable
         var patches = version.Output.Split(' ', ',')
             .Where(static word => word.StartsWith("10.0.", StringComparison.Ordinal))
             .Select(static word => int.Parse(word.AsSpan(5), CultureInfo.InvariantCulture));
+        Assert.Equal(3, patches.Count());
         Assert.All(patches.Take(2), static patch => Assert.InRange(patch, 13, 99));
     }
 

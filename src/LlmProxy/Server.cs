@@ -15,6 +15,7 @@ using LlmProxy.Tokens;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Net.Http.Headers;
 
 namespace LlmProxy;
 
@@ -46,7 +47,7 @@ internal static partial class Server
             await app.Services.GetRequiredService<Database>().OpenAsync(stop);
             await app.Services.GetRequiredService<KeyRing>().OpenAsync(stop);
             await app.Services.GetRequiredService<ProjectDirectory>().ResealAsync();
-            Map(app);
+            Map(app, options.Management.Token);
             await app.StartAsync(stop);
         }
         catch (IOException failure) when (failure is not FileNotFoundException)
@@ -111,10 +112,10 @@ internal static partial class Server
     }
 
     /// <summary>The way of a request, outermost first.</summary>
-    private static void Map(WebApplication app)
+    private static void Map(WebApplication app, Secret managementToken)
     {
         app.UseFailureBoundary();   // outermost: whatever escapes becomes one answer and one log line
-        app.UseFrontDoor();         // id, front gate, and everything that is for a provider → ProxyPipeline
+        app.UseFrontDoor(managementToken);  // id, front gate, and what is for a provider → ProxyPipeline
         app.UseRouting();
         app.MapHealth();            // /health, /ready, /live
         app.MapApiDescription();    // /openapi.json
@@ -127,7 +128,8 @@ internal static partial class Server
     private static void Configure(KestrelServerOptions kestrel, FrontOptions options)
     {
         kestrel.AddServerHeader = false;
-        kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.RequestHeaderEncodingSelector =
+            static name => name == HeaderNames.Connection ? ConnectionOptions.Encoding : Encoding.Latin1;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
 
         var limits = kestrel.Limits;

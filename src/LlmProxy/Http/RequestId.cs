@@ -21,15 +21,15 @@ internal static class RequestId
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:+/=@");
 
-    /// <summary>The caller's id if it is one short line of harmless characters, else a new UUIDv7.</summary>
+    /// <summary>The caller's id if it is one short line of harmless characters and no secret, else a new UUIDv7.</summary>
     public static string Of(HttpRequest request, TimeProvider clock)
     {
         var offered = request.Headers[CommonHeader];
-        return offered.Count == 1 && IsValid(offered[0])
-            ? offered[0]!
-            : Guid.CreateVersion7(clock.GetUtcNow()).ToString();
+        return offered.Count == 1 && IsValid(offered[0]) ? offered[0]! : New(clock);
     }
 
+    public static string New(TimeProvider clock) => Guid.CreateVersion7(clock.GetUtcNow()).ToString();
+
     private static bool IsValid(string? id) =>
-        id is { Length: > 0 and <= LengthMax } && !id.AsSpan().ContainsAnyExcept(Allowed);
+        id is { Length: > 0 and <= LengthMax } && !id.AsSpan().ContainsAnyExcept(Allowed) && !SecretText.IsIn(id);
 }

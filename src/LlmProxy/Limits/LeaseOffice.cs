@@ -20,7 +20,7 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
 
     /// <summary>After so many ticks without a request, a lease goes back.</summary>
-    private const int IdleTicks = 20;
+    private const int IdleTicks = 4;
 
     // Allowances of which the store does not know everything.
     private readonly ConcurrentDictionary<Guid, Allowance> _watched = new();

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
+using LlmProxy.Http;
 using LlmProxy.Telemetry;
-using LlmProxy.Tokens;
 
 namespace LlmProxy.Proxying;
 
@@ -43,7 +43,7 @@ internal sealed class AccessLog(LogQueue queue, TelemetryOptions options, TimePr
         }
 
         json.WriteString("method"u8, exchange.Method);
-        json.WriteString("path"u8, TokenSecret.Hide(exchange.Target.RawPath));
+        json.WriteString("path"u8, SecretText.Hide(exchange.Target.Path));
         if (exchange.Route is { } route)
         {
             json.WriteString("provider"u8, route.Provider.Name);

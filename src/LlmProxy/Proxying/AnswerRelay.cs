@@ -54,8 +54,8 @@ internal static class AnswerRelay
         CopyHeaders(answer.Headers.NonValidated, connection, exchange);
         CopyHeaders(answer.Content.Headers.NonValidated, connection, exchange);
 
-        // With Transfer-Encoding a length means nothing (RFC 9112 §6.3); a 204 has none (RFC 9110 §8.6).
-        if (status != StatusCodes.Status204NoContent
+        // With Transfer-Encoding a length means nothing (RFC 9112 §6.3); a 204 has none, a 205 no content (RFC 9110).
+        if (!IsWithoutContent(answer)
             && !answer.Headers.NonValidated.Contains("Transfer-Encoding")
             && answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var length))
         {
@@ -75,6 +75,10 @@ internal static class AnswerRelay
         && (text.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase)
             || text.StartsWith("application/x-ndjson", StringComparison.OrdinalIgnoreCase));
 
+    /// <summary>What the upstream sends after such a head is no part of the answer.</summary>
+    private static bool IsWithoutContent(HttpResponseMessage answer) =>
+        answer.StatusCode is System.Net.HttpStatusCode.NoContent or System.Net.HttpStatusCode.ResetContent;
+
     /// <summary>
     /// Copies the body. Nothing that was read waits for what has not come yet: before each wait everything is flushed.
     /// Throws what the upstream's stream throws when it breaks off.
@@ -82,6 +86,11 @@ internal static class AnswerRelay
     public static async Task CopyBodyAsync(
         HttpResponseMessage answer, Exchange exchange, Cutoff cutoff, ProviderTimeouts timeouts)
     {
+        if (IsWithoutContent(answer))
+        {
+            return;
+        }
+
         var client = exchange.Http.Response.BodyWriter;
         var isStream = IsStream(answer);
         var piece = ArrayPool<byte>.Shared.Rent(PieceBytes);

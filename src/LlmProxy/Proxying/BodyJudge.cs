@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using LlmProxy.Http;
 using LlmProxy.Providers;
 
@@ -6,44 +5,55 @@ namespace LlmProxy.Proxying;
 
 /// <summary>
 /// Reads a body for a rule that must see it, whole and bounded, and leaves it where it was: what was judged is what is
-/// forwarded, from the same buffers.
+/// forwarded, from the same buffers. All bodies that are held for that share one budget.
 /// </summary>
-internal sealed class BodyJudge(FrontOptions options)
+internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
 {
     // A body under a rule is held in memory until its end is there, so it may not be as large as a streamed one.
     private const long JudgedBytesMax = 32 * 1024 * 1024;
+    private const long HeldBytesMax = 256 * 1024 * 1024;
+
+    // A streamed body may take its time, because it holds nothing; one that is held may not.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly long _bytesMax = Math.Min(options.RequestBytesMax, JudgedBytesMax);
 
+    // Bytes held by all running requests. Interlocked only.
+    private long _held;
+
     /// <summary>Null when no rule objects; synchronous when no rule applies.</summary>
-    public ValueTask<Refusal?> JudgeAsync(HttpContext http, RequestRules rules)
+    public ValueTask<Refusal?> JudgeAsync(Exchange exchange, RequestRules rules)
     {
-        var request = http.Request;
+        var request = exchange.Http.Request;
         if (request.ContentLength > options.RequestBytesMax)
         {
             return ValueTask.FromResult<Refusal?>(Refusal.RequestTooLarge);
         }
 
-        return rules.MustReadBody(request) ? ReadAndJudgeAsync(http, rules) : ValueTask.FromResult<Refusal?>(null);
+        return rules.MustReadBody(request)
+            ? ReadAndJudgeAsync(exchange, rules)
+            : ValueTask.FromResult<Refusal?>(null);
     }
 
-    private async ValueTask<Refusal?> ReadAndJudgeAsync(HttpContext http, RequestRules rules)
+    /// <summary>Gives the exchange's part of the budget back, when its body is gone.</summary>
+    public void Release(Exchange exchange) => Interlocked.Add(ref _held, -exchange.HeldBytes);
+
+    private async ValueTask<Refusal?> ReadAndJudgeAsync(Exchange exchange, RequestRules rules)
     {
-        var body = http.Request.BodyReader;
+        var http = exchange.Http;
+        using var patience = new CancellationTokenSource(Patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, patience.Token);
         try
         {
-            var read = await ReadWholeAsync(body, http.RequestAborted);
-            var refusal = read.Buffer.Length > _bytesMax
-                ? Refusal.RequestTooLarge
-                : rules.JudgeBody(http.Request, read.Buffer);
-
-            // Nothing is consumed: the next reader starts at the first byte.
-            body.AdvanceTo(read.Buffer.Start);
-            return refusal;
+            return await ReadWholeAsync(exchange, rules, either.Token);
         }
         catch (BadHttpRequestException fault)
         {
             return FailureBoundary.FaultFor(fault);
+        }
+        catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
+        {
+            return Refusal.RequestTimeout;
         }
         catch (IOException)
         {
@@ -51,17 +61,31 @@ internal sealed class BodyJudge(FrontOptions options)
         }
     }
 
-    private async ValueTask<ReadResult> ReadWholeAsync(PipeReader body, CancellationToken aborted)
+    private async ValueTask<Refusal?> ReadWholeAsync(Exchange exchange, RequestRules rules, CancellationToken cancelled)
     {
+        var request = exchange.Http.Request;
         while (true)
         {
-            var read = await body.ReadAsync(aborted);
-            if (read.IsCompleted || read.Buffer.Length > _bytesMax)
-            {
-                return read;
-            }
+            var read = await request.BodyReader.ReadAsync(cancelled);
+            var refusal = read.Buffer.Length > _bytesMax ? Refusal.RequestTooLarge
+                : !TryHold(exchange, read.Buffer.Length) ? Refusal.Overloaded
+                : read.IsCompleted ? rules.JudgeBody(request, read.Buffer)
+                : null;
 
-            body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            // Nothing is consumed: the next reader starts at the first byte.
+            var isDone = read.IsCompleted || refusal is not null;
+            request.BodyReader.AdvanceTo(read.Buffer.Start, isDone ? read.Buffer.Start : read.Buffer.End);
+            if (isDone)
+            {
+                return refusal;
+            }
         }
+    }
+
+    private bool TryHold(Exchange exchange, long bytes)
+    {
+        var more = bytes - exchange.HeldBytes;
+        exchange.HeldBytes = bytes;
+        return Interlocked.Add(ref _held, more) <= HeldBytesMax;
     }
 }

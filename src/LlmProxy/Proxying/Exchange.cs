@@ -64,6 +64,9 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
 
     public long ResponseBytes { get; set; }
 
+    /// <summary>Bytes of the body that are held in memory for a rule to see them.</summary>
+    public long HeldBytes { get; set; }
+
     public int Status { get; set; }
 
     public Outcome Outcome { get; set; }

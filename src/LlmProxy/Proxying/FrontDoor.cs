@@ -1,4 +1,5 @@
 using LlmProxy.Http;
+using LlmProxy.Secrets;
 
 namespace LlmProxy.Proxying;
 
@@ -8,16 +9,22 @@ namespace LlmProxy.Proxying;
 internal static class FrontDoor
 {
     /// <summary>Ends every request that is for a provider; the proxy's own paths go on to routing.</summary>
-    public static IApplicationBuilder UseFrontDoor(this IApplicationBuilder app)
+    /// <param name="app">Where the pipeline is registered.</param>
+    /// <param name="managementToken">Never taken for a request id, which is logged.</param>
+    public static IApplicationBuilder UseFrontDoor(this IApplicationBuilder app, Secret managementToken)
     {
         var pipeline = app.ApplicationServices.GetRequiredService<ProxyPipeline>();
         var clock = app.ApplicationServices.GetRequiredService<TimeProvider>();
-        return app.Use((http, next) => EnterAsync(http, next, pipeline, clock));
+        return app.Use((http, next) =>
+        {
+            var id = RequestId.Of(http.Request, clock);
+            http.TraceIdentifier = managementToken.Is(id) ? RequestId.New(clock) : id;
+            return EnterAsync(http, next, pipeline);
+        });
     }
 
-    private static Task EnterAsync(HttpContext http, RequestDelegate next, ProxyPipeline pipeline, TimeProvider clock)
+    private static Task EnterAsync(HttpContext http, RequestDelegate next, ProxyPipeline pipeline)
     {
-        http.TraceIdentifier = RequestId.Of(http.Request, clock);
         http.Response.Headers[RequestId.Header] = http.TraceIdentifier;
         if (FrontGate.Judge(http, out var target) is { } refusal)
         {

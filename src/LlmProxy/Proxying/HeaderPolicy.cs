@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using LlmProxy.Http;
 using Microsoft.Extensions.Primitives;
 
 namespace LlmProxy.Proxying;
@@ -35,7 +36,7 @@ internal static class HeaderPolicy
     ], StringComparer.OrdinalIgnoreCase);
 
     private static readonly FrozenSet<string> StaysThere = FrozenSet.ToFrozenSet(
-        [.. HopByHop, "Content-Length", "Set-Cookie", "Set-Cookie2", "Alt-Svc"], StringComparer.OrdinalIgnoreCase);
+        [.. HopByHop, "Content-Length", "Set-Cookie", "Set-Cookie2", "Alt-Svc", RequestId.Header], StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
     /// Whether a request header goes on to the provider. Fields that <c>Connection</c> lists never do.

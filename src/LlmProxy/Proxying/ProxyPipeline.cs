@@ -81,21 +81,26 @@ internal sealed class ProxyPipeline(
             return Refusal.UnknownEndpoint;
         }
 
-        // 4. Is this what the provider's rules allow? A body is read only when a rule needs it.
-        var refusal = destination.Provider.Rules.JudgeHead(http.Request, destination)
-            ?? await bodies.JudgeAsync(http, destination.Provider.Rules);
-        if (refusal is not null)
+        // 4. Is this what the provider's rules allow? A body is read only when a rule needs it, and only in a place of
+        // the limit that bounds how many there can be.
+        if (destination.Provider.Rules.JudgeHead(http.Request, destination) is { } objection)
         {
-            return refusal;
+            return objection;
         }
 
-        // 5. May they still spend?
         using var place = concurrency.TryEnter();
         if (!place.IsTaken)
         {
             return Refusal.Overloaded;
         }
 
+        var refusal = await bodies.JudgeAsync(exchange, destination.Provider.Rules);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
+        // 5. May they still spend?
         refusal = await grant.Allowance.ReserveAsync(http.RequestAborted);
         if (refusal is not null)
         {
@@ -130,6 +135,8 @@ internal sealed class ProxyPipeline(
 
     private void Settle(Exchange exchange)
     {
+        bodies.Release(exchange);
+
         // Reserved, and nothing left for the provider: the request is given back.
         if (exchange is { IsReserved: true, SentUpstream: 0, Grant: { } grant })
         {

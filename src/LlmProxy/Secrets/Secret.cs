@@ -16,6 +16,9 @@ internal sealed class Secret(string value) : IEquatable<Secret>
     /// </summary>
     public string LastFour => _value.Length >= 12 ? _value[^4..] : "****";
 
+    /// <summary>Whether the text is this very value; costs nothing when the lengths differ.</summary>
+    public bool Is(string text) => text.Length == _value.Length && FixedTime.Equal(text, _value);
+
     public bool Equals(Secret? other) => other is not null && FixedTime.Equal(_value, other._value);
 
     public override bool Equals(object? obj) => Equals(obj as Secret);

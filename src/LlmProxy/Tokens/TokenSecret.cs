@@ -46,20 +46,6 @@ internal static class TokenSecret
         return rest[RandomLength..].SequenceEqual(checksum);
     }
 
-    /// <summary>The text with whatever looks like a token in it hidden: people put theirs into paths.</summary>
-    public static string Hide(ReadOnlySpan<char> text)
-    {
-        var start = text.IndexOf(Prefix, StringComparison.Ordinal);
-        if (start < 0)
-        {
-            return text.ToString();
-        }
-
-        var rest = text[(start + Prefix.Length)..];
-        var end = rest.IndexOfAnyExcept(Base62);
-        return string.Concat(text[..start], "llmp_***", end < 0 ? string.Empty : Hide(rest[end..]));
-    }
-
     private static void WriteChecksum(ReadOnlySpan<char> random, Span<char> checksum)
     {
         Span<byte> bytes = stackalloc byte[RandomLength];

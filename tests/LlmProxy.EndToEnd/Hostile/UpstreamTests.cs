@@ -45,6 +45,21 @@ public sealed class UpstreamTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pr
     }
 
     [Fact]
+    public async Task Every_status_passes_whatever_the_upstream_sends_after_it()
+    {
+        var statuses = Enumerable.Range(200, 400).ToList();
+
+        var passed = new List<int>();
+        foreach (var status in statuses)
+        {
+            var route = rig.Upstream.AnswersAndCloses($"HTTP/1.1 {status} X\r\nContent-Length: 5\r\n\r\nhello");
+            passed.Add((await rig.GetAsync(route.Path)).Status);
+        }
+
+        Assert.Equal(statuses, passed);
+    }
+
+    [Fact]
     public async Task A_connection_that_breaks_before_the_answer_is_a_502()
     {
         var route = rig.Upstream.Does(static exchange =>

@@ -148,6 +148,7 @@ public sealed class CanaryTests
                 await SendAsync("GET", good.Path, secret);
                 await SendAsync("GET", $"{good.Path}?key={secret}", secret);
                 await SendAsync("GET", $"/v2/{secret}", secret);
+                await SendAsync("GET", $"/v1/models/%6c{secret[1..]}", secret);
                 await SendAsync("GET", $"/v1/%2e%2e/{secret}", secret);
                 await SendAsync("POST", silent.Path, secret);
                 await SendAsync("POST", broken.Path, secret);
@@ -187,8 +188,13 @@ public sealed class CanaryTests
 
         private async Task SendAsync(string method, string target, string secret)
         {
-            var answer = await proxy.AskAsync(proxy.Head(method, target, secret, "Content-Length: 0"));
-            _answers.Append(answer?.Head.Text).Append(answer?.Body.Text).Append('\n');
+            string[] ids = [secret, ManagementToken];
+            foreach (var id in ids)
+            {
+                var head = proxy.Head(method, target, secret, "Content-Length: 0", "X-Request-ID: " + id);
+                var answer = await proxy.AskAsync(head);
+                _answers.Append(answer?.Head.Text).Append(answer?.Body.Text).Append('\n');
+            }
         }
     }
 }

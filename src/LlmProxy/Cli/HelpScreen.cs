@@ -28,7 +28,8 @@ internal sealed class HelpScreen(HelpAction inner) : SynchronousCommandLineActio
 }
 
 /// <summary>
-/// The program's name and version on one line, with what it was built with: ASP.NET Core, and .NET's libraries, may be of
+/// The program's name and version on one line, with what it was built with: ASP.NET Core, and .NET's libraries, may
+/// be of
 /// a newer patch than the core (docs/decisions/0008).
 /// </summary>
 internal sealed class VersionLine : SynchronousCommandLineAction
@@ -38,7 +39,7 @@ internal sealed class VersionLine : SynchronousCommandLineAction
         var version = typeof(VersionLine).Assembly.GetName().Version!.ToString(3);
         parseResult.InvocationConfiguration.Output.WriteLine(
             $"llm-proxy {version} (ASP.NET Core {PatchOf<WebApplication>()}, "
-            + $".NET libraries {PatchOf<HttpMessageInvoker>()}, core {Environment.Version}, "
+            + $".NET libraries {PatchOf<System.Text.Json.JsonDocument>()}, core {Environment.Version}, "
             + $"{System.Runtime.InteropServices.RuntimeInformation.RuntimeIdentifier})");
         return ExitCode.Ok;
     }

@@ -21,7 +21,9 @@ internal static class RequestId
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:+/=@");
 
-    /// <summary>The caller's id if it is one short line of harmless characters and no secret, else a new UUIDv7.</summary>
+    /// <summary>
+    /// The caller's id if it is one short line of harmless characters and no secret, else a new UUIDv7.
+    /// </summary>
     public static string Of(HttpRequest request, TimeProvider clock)
     {
         var offered = request.Headers[CommonHeader];

@@ -36,7 +36,8 @@ internal static class HeaderPolicy
     ], StringComparer.OrdinalIgnoreCase);
 
     private static readonly FrozenSet<string> StaysThere = FrozenSet.ToFrozenSet(
-        [.. HopByHop, "Content-Length", "Set-Cookie", "Set-Cookie2", "Alt-Svc", RequestId.Header], StringComparer.OrdinalIgnoreCase);
+        [.. HopByHop, "Content-Length", "Set-Cookie", "Set-Cookie2", "Alt-Svc", RequestId.Header],
+        StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
     /// Whether a request header goes on to the provider. Fields that <c>Connection</c> lists never do.

@@ -20,7 +20,9 @@ public sealed class SecretTextTests
 
     [Fact]
     public void Hides_every_token_wherever_it_stands() =>
-        Gen.Select(Gen.String[Gen.Char["abc/.:-"], 0, 20], Gen.String[Gen.Char["/.:?"], 0, 20]).Sample((before, after) =>
+        Gen.Select(
+            Gen.String[Gen.Char["abc/.:-"], 0, 20],
+            Gen.String[Gen.Char["/.:?"], 0, 20]).Sample(static (before, after) =>
         {
             var token = TokenSecret.Create().Reveal();
             return !SecretText.Hide(before + token + after).Contains(token, StringComparison.Ordinal);

@@ -99,7 +99,6 @@ internal sealed class GroupCommit(SqliteConnection connection, TimeProvider cloc
 
     private void Write(List<Change> batch)
     {
-        var isCommitting = false;
         try
         {
             using var transaction = connection.BeginTransaction(deferred: false);
@@ -108,15 +107,16 @@ internal sealed class GroupCommit(SqliteConnection connection, TimeProvider cloc
                 Apply(change, transaction);
             }
 
-            isCommitting = true;
             transaction.Commit();
         }
 #pragma warning disable CA1031 // Whatever it is, everybody who waits must hear of it, and the writer must go on.
         catch (Exception failure)
 #pragma warning restore CA1031
         {
+            // Also when it was the commit that failed (disk full, I/O): SQLite has then rolled the transaction back for
+            // everybody who is alive, so none of it happened.
             logger.CommitFailed(failure, batch.Count);
-            var unavailable = new StoreUnavailable("The transaction could not be written.", failure, isCommitting);
+            var unavailable = new StoreUnavailable("The transaction could not be written.", failure);
             batch.ForEach(change => change.Fail(unavailable));
             return;
         }

@@ -6,7 +6,7 @@ namespace LlmProxy.Storage;
 /// <param name="message">What was not done.</param>
 /// <param name="inner">What the driver said.</param>
 /// <param name="mayHaveHappened">
-/// Whether the change may be on disk all the same, as after a commit that nobody confirmed. When false, it is not.
+/// Whether the change may be on disk all the same, because its commit has not returned. When false, it is not.
 /// </param>
 internal sealed class StoreUnavailable(string message, Exception? inner = null, bool mayHaveHappened = false)
     : DbException(message, inner)

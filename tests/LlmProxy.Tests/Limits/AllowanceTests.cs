@@ -1,4 +1,6 @@
+using System.Data.Common;
 using LlmProxy.Http;
+using LlmProxy.Storage;
 using LlmProxy.Tests.Storage;
 using LlmProxy.Tokens;
 using Xunit;
@@ -27,6 +29,29 @@ public sealed class AllowanceTests : IDisposable
 
         Assert.Equal(maxRequests, spent);
         Assert.Equal(maxRequests, (await instance.RowOfAsync(token)).RequestCount);
+    }
+
+    [Fact]
+    public async Task Counts_once_what_was_in_a_transaction_that_could_not_be_committed()
+    {
+        await using var instance = await Instance.StartAsync(_folder);
+        var token = await instance.GivenATokenAsync();
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.True(await instance.TrySpendAsync(token));
+        }
+
+        // While the writer is held up, what comes gathers in one transaction, which then fails at its commit.
+        using var gate = new ManualResetEventSlim();
+        var holding = instance.Database.WriteAsync((_, _) => gate.Wait(TimeSpan.FromSeconds(10)));
+        var poison = instance.Database.WriteAsync(BreakTheCommit);
+        var settling = instance.Leases.SettleAsync();
+        gate.Set();
+
+        Assert.True(await holding);
+        await Assert.ThrowsAsync<StoreUnavailable>(() => poison);
+        await settling;
+        Assert.Equal(10, (await instance.RowOfAsync(token)).RequestCount);
     }
 
     [Fact]
@@ -318,4 +343,19 @@ public sealed class AllowanceTests : IDisposable
             here.Clock.Advance(TimeSpan.FromMilliseconds(500));
         }
     }
+
+    /// <summary>Leaves a token without a project, which SQLite sees only when the transaction is to end.</summary>
+#pragma warning disable MA0045 // The writer's work is synchronous: it has a thread of the pool to itself.
+    private static int BreakTheCommit(DbConnection connection, DbTransaction transaction)
+    {
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = """
+            PRAGMA defer_foreign_keys = ON;
+            INSERT INTO tokens (id, hash, project_id, is_active, expires_at, request_count, created_at, updated_at, version)
+            VALUES ('t', 'h', 'nobody', 1, 0, 0, 0, 0, 1)
+            """;
+        return command.ExecuteNonQuery();
+    }
+#pragma warning restore MA0045
 }

@@ -5,8 +5,7 @@ namespace LlmProxy.Benchmarks.SideBySide;
 /// <summary>
 /// The side by side run of <c>make bench</c>: every round starts each contestant afresh and loads it in the same ways,
 /// in an order that rotates, so that a noisy neighbour meets all of them. Figures are medians over the rounds, ratios
-/// are
-/// medians of the ratios within each round.
+/// are medians of the ratios within each round.
 /// </summary>
 internal static class Comparison
 {

@@ -29,8 +29,7 @@ internal sealed class HelpScreen(HelpAction inner) : SynchronousCommandLineActio
 
 /// <summary>
 /// The program's name and version on one line, with what it was built with: ASP.NET Core, and .NET's libraries, may
-/// be of
-/// a newer patch than the core (docs/decisions/0008).
+/// be of a newer patch than the core (docs/decisions/0008).
 /// </summary>
 internal sealed class VersionLine : SynchronousCommandLineAction
 {

@@ -4,8 +4,7 @@ namespace LlmProxy.Http;
 
 /// <summary>
 /// Whether a client asks to leave HTTP for WebSocket (RFC 6455 §4.1). No other protocol is passed on: Java's client,
-/// for
-/// one, offers <c>h2c</c> on every request, and an upstream that took it would be a tunnel past every rule.
+/// for one, offers <c>h2c</c> on every request, and an upstream that took it would be a tunnel past every rule.
 /// </summary>
 internal static class WebSocketUpgrade
 {

@@ -5,9 +5,8 @@ namespace LlmProxy.Limits;
 
 /// <summary>
 /// What one token may still spend here. A limited token spends a lease: a slice that was counted in the store before
-/// the
-/// first request of it is served, so that nothing which happens here, not even a crash, can exceed the limit. What an
-/// unlimited one spends is counted and written behind.
+/// the first request of it is served, so that nothing which happens here, not even a crash, can exceed the limit.
+/// What an unlimited one spends is counted and written behind.
 /// </summary>
 internal sealed class Allowance(Guid tokenId, bool isLimited, LeaseOffice office)
 {
@@ -51,8 +50,7 @@ internal sealed class Allowance(Guid tokenId, bool isLimited, LeaseOffice office
 
     /// <summary>
     /// Takes one request, or says why there is none. Synchronous unless a lease must be fetched; one fetch serves all
-    /// who
-    /// wait, and whoever leaves meanwhile leaves nothing taken.
+    /// who wait, and whoever leaves meanwhile leaves nothing taken.
     /// </summary>
     public ValueTask<Refusal?> ReserveAsync(CancellationToken aborted)
     {
@@ -66,8 +64,7 @@ internal sealed class Allowance(Guid tokenId, bool isLimited, LeaseOffice office
 
     /// <summary>
     /// Gives back a request that was reserved and not used. It goes to the store, not into hand: whether it may be
-    /// spent
-    /// again depends on the limit, which may have changed.
+    /// spent again depends on the limit, which may have changed.
     /// </summary>
     public void Release()
     {
@@ -249,8 +246,7 @@ internal sealed class Allowance(Guid tokenId, bool isLimited, LeaseOffice office
             }
 
             // A request that is given back between here and the store is seen by one of the two: Release writes the
-            // debt
-            // first and then forgets this.
+            // debt first and then forgets this.
             Interlocked.Exchange(ref _spentSince, office.Now);
             if (Interlocked.Read(ref _debt) >= 0)
             {

@@ -12,8 +12,7 @@ internal sealed class LeaseStore(Database database)
 {
     /// <summary>
     /// Settles the debt and takes a lease, in one transaction. Answers what was leased; 0 when nothing is left. The
-    /// limit
-    /// is in the statement itself, so that no other writer, in this process or another, can come between.
+    /// limit is in the statement itself, so that no other writer, in this process or another, can come between.
     /// </summary>
     /// <param name="debt">Of the token that the lease is for.</param>
     /// <param name="sizeOf">How much to take when so much remains.</param>

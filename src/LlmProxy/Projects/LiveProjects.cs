@@ -13,8 +13,7 @@ internal sealed class LiveProjects(ProjectKeys keys)
 
     /// <summary>
     /// Grows with each change. What was read from the store before it grew may be stale, and must be read again
-    /// before it
-    /// is put into memory.
+    /// before it is put into memory.
     /// </summary>
     public long Changes => Interlocked.Read(ref _changes);
 

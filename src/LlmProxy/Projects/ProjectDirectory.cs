@@ -50,8 +50,7 @@ internal sealed class ProjectDirectory(
 
     /// <summary>
     /// Removes the project and its tokens. The next request is refused; what is running is ended by the tokens,
-    /// within a
-    /// second. False when there is no such project.
+    /// within a second. False when there is no such project.
     /// </summary>
     public async Task<bool> DeleteAsync(Guid id)
     {
@@ -75,8 +74,7 @@ internal sealed class ProjectDirectory(
 
     /// <summary>
     /// Seals anew what the previous master key has sealed, in one transaction; answers how many keys that were.
-    /// Without a
-    /// previous key there is nothing to look for.
+    /// Without a previous key there is nothing to look for.
     /// </summary>
     public Task<int> ResealAsync() =>
         secrets.PreviousKey is null ? Task.FromResult(0) : store.ResealAsync(keys.Reseal);

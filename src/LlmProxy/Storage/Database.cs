@@ -16,8 +16,7 @@ internal sealed class Database(StorageOptions options, TimeProvider clock, ILogg
     private const int LockedSecondsMax = 2;
 
     // FULL: what was answered with 2xx survives a power cut. Without a timeout of SQLite's own, the driver would try
-    // again
-    // every 150 ms only.
+    // again every 150 ms only.
     private const string WriterPragmas =
         "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
 

@@ -11,8 +11,7 @@ internal sealed class KeyStore(Database database)
 
     /// <summary>
     /// Finds a key and puts what <paramref name="renew"/> makes of it in its place, in one transaction: of two
-    /// instances
-    /// that start on a new database, the second sees what the first one made. Null from it changes nothing.
+    /// instances that start on a new database, the second sees what the first one made. Null from it changes nothing.
     /// </summary>
     public Task<string?> RenewAsync(string name, Func<string?, string?> renew) => database.WriteAsync(
         (connection, transaction) =>

@@ -60,8 +60,7 @@ internal sealed class TokenGate(
 
     /// <summary>
     /// A row as it is now, by management here or elsewhere: the grant, if there is one, follows. Whatever is being
-    /// looked
-    /// up is looked up again. An older row than the one known changes nothing.
+    /// looked up is looked up again. An older row than the one known changes nothing.
     /// </summary>
     public void Follow(StoredToken token)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
@@ -170,16 +171,38 @@ public sealed class SettingTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("true")]
-    [InlineData("false")]
-    public async Task INLINE_SCHEDULING_changes_nothing_that_a_client_sees(string value)
+    [InlineData("true", ".NET Sockets")]
+    [InlineData("false", ".NET TP Worker")]
+    public async Task INLINE_SCHEDULING_decides_which_threads_do_the_work(string value, string busiest)
     {
         await using var proxy = await StartAsync(("INLINE_SCHEDULING", value));
         var token = await proxy.Management.CreateTokenAsync();
         var route = _upstream.Answers(Ok);
-
         Assert.Equal(200, (await proxy.PostAsync(route.Path, token.Secret, string.Empty)).Status);
+
+        var before = ProcessorTimes(proxy.Process.Id);
+        for (var i = 0; i < 300; i++)
+        {
+            Assert.Equal(200, (await proxy.PostAsync(route.Path, token.Secret, string.Empty)).Status);
+        }
+
+        var after = ProcessorTimes(proxy.Process.Id);
+        Assert.Equal(busiest, after.MaxBy(one => one.Value - before.GetValueOrDefault(one.Key)).Key);
     }
+
+    /// <summary>Nanoseconds on a processor, for threads of each name (<c>/proc/PID/task/TID/schedstat</c>).</summary>
+#pragma warning disable MA0045 // The kernel answers these reads from memory.
+    private static Dictionary<string, long> ProcessorTimes(int process) =>
+        Directory.EnumerateDirectories($"/proc/{process}/task")
+            .Select(static task => (
+                Name: File.ReadAllText(Path.Combine(task, "comm")).Trim(),
+                Time: File.ReadAllText(Path.Combine(task, "schedstat")).Split(' ')[0]))
+            .GroupBy(static thread => thread.Name, StringComparer.Ordinal)
+            .ToDictionary(
+                static group => group.Key,
+                static group => group.Sum(static thread => long.Parse(thread.Time, CultureInfo.InvariantCulture)),
+                StringComparer.Ordinal);
+#pragma warning restore MA0045
 
     [Fact]
     public async Task REQUEST_TIMEOUT_bounds_the_wait_for_the_upstreams_headers()

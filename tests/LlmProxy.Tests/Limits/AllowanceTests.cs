@@ -43,7 +43,13 @@ public sealed class AllowanceTests : IDisposable
 
         // While the writer is held up, what comes gathers in one transaction, which then fails at its commit.
         using var gate = new ManualResetEventSlim();
-        var holding = instance.Database.WriteAsync((_, _) => gate.Wait(TimeSpan.FromSeconds(10)));
+        var begun = new TaskCompletionSource();
+        var holding = instance.Database.WriteAsync((_, _) =>
+        {
+            begun.SetResult();
+            return gate.Wait(TimeSpan.FromSeconds(10));
+        });
+        await begun.Task;
         var poison = instance.Database.WriteAsync(BreakTheCommit);
         var settling = instance.Leases.SettleAsync();
         gate.Set();
@@ -352,7 +358,8 @@ public sealed class AllowanceTests : IDisposable
         command.Transaction = transaction;
         command.CommandText = """
             PRAGMA defer_foreign_keys = ON;
-            INSERT INTO tokens (id, hash, project_id, is_active, expires_at, request_count, created_at, updated_at, version)
+            INSERT INTO tokens
+                (id, hash, project_id, is_active, expires_at, request_count, created_at, updated_at, version)
             VALUES ('t', 'h', 'nobody', 1, 0, 0, 0, 0, 1)
             """;
         return command.ExecuteNonQuery();

@@ -27,10 +27,15 @@ public sealed class ArchitectureTests
         ["Storage"] = ["Secrets", "Settings"],
         ["Management"] = ["Http", "Secrets", "Settings", "Storage"],
         ["Providers"] = ["Http", "Secrets", "Settings"],
-        ["Limits"] = ["Http", "Settings", "Storage"],
-        ["Projects"] = ["Http", "Management", "Secrets", "Settings", "Storage"],
-        ["Tokens"] = ["Http", "Limits", "Management", "Projects", "Secrets", "Settings", "Storage"],
-        ["Proxying"] = ["Http", "Limits", "Projects", "Providers", "Secrets", "Settings", "Telemetry", "Tokens"],
+        ["Limits"] = ["Http", "Providers", "Settings", "Storage"],
+        ["Usage"] = ["Http", "Management", "Providers", "Settings", "Storage"],
+        ["Projects"] = ["Http", "Limits", "Management", "Providers", "Secrets", "Settings", "Storage"],
+        ["Tokens"] = ["Http", "Limits", "Management", "Projects", "Providers", "Secrets", "Settings", "Storage"],
+        ["Proxying"] =
+        [
+            "Http", "Limits", "Management", "Projects", "Providers", "Secrets", "Settings", "Telemetry", "Tokens",
+            "Usage",
+        ],
         ["Cli"] = ["Http", "Settings"],
         ["Simulator"] = ["Settings"],
     };

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Dapper;
+using LlmProxy.Limits;
 using LlmProxy.Storage;
 
 namespace LlmProxy.Projects;
@@ -10,7 +11,12 @@ internal sealed class ProjectStore(Database database)
 {
     private const string Columns = """
         id AS Id, name AS Name, sealed_key AS SealedKey, key_last_four AS KeyLastFour, is_active AS IsActive,
-        deactivated_at AS DeactivatedAt, created_at AS CreatedAt, updated_at AS UpdatedAt, version AS Version
+        deactivated_at AS DeactivatedAt, expires_at AS ExpiresAt, max_requests AS MaxRequests,
+        requests_per_minute AS RequestsPerMinute, max_concurrent AS MaxConcurrent, max_tokens AS MaxTokens,
+        tokens_per_minute AS TokensPerMinute, max_cost AS MaxCost, allowed_models AS AllowedModels,
+        allowed_endpoints AS AllowedEndpoints, allowed_origins AS AllowedOrigins, request_count AS RequestCount,
+        token_count AS TokenCount, cost AS Cost, last_used_at AS LastUsedAt, created_at AS CreatedAt,
+        updated_at AS UpdatedAt, version AS Version
         """;
 
     public static StoredProject? Find(DbConnection connection, string id, DbTransaction? transaction = null) =>
@@ -34,9 +40,12 @@ internal sealed class ProjectStore(Database database)
         }
 
         connection.Execute("""
-            INSERT INTO projects (id, name, sealed_key, key_last_four, is_active, deactivated_at,
-                created_at, updated_at, version)
-            VALUES (@Id, @Name, @SealedKey, @KeyLastFour, @IsActive, @DeactivatedAt, @CreatedAt, @UpdatedAt, @Version)
+            INSERT INTO projects (id, name, sealed_key, key_last_four, is_active, deactivated_at, expires_at,
+                max_requests, requests_per_minute, max_concurrent, max_tokens, tokens_per_minute, max_cost,
+                allowed_models, allowed_endpoints, allowed_origins, created_at, updated_at, version)
+            VALUES (@Id, @Name, @SealedKey, @KeyLastFour, @IsActive, @DeactivatedAt, @ExpiresAt,
+                @MaxRequests, @RequestsPerMinute, @MaxConcurrent, @MaxTokens, @TokensPerMinute, @MaxCost,
+                @AllowedModels, @AllowedEndpoints, @AllowedOrigins, @CreatedAt, @UpdatedAt, @Version)
             """, project, transaction);
         return ProjectFault.None;
     });
@@ -96,13 +105,17 @@ internal sealed class ProjectStore(Database database)
     private static void Update(DbConnection connection, DbTransaction transaction, StoredProject project) =>
         connection.Execute("""
             UPDATE projects SET name = @Name, sealed_key = @SealedKey, key_last_four = @KeyLastFour,
-                is_active = @IsActive, deactivated_at = @DeactivatedAt, updated_at = @UpdatedAt, version = @Version
+                is_active = @IsActive, deactivated_at = @DeactivatedAt, expires_at = @ExpiresAt,
+                max_requests = @MaxRequests, requests_per_minute = @RequestsPerMinute,
+                max_concurrent = @MaxConcurrent, max_tokens = @MaxTokens, tokens_per_minute = @TokensPerMinute,
+                max_cost = @MaxCost, allowed_models = @AllowedModels, allowed_endpoints = @AllowedEndpoints,
+                allowed_origins = @AllowedOrigins, updated_at = @UpdatedAt, version = @Version
             WHERE id = @Id
             """, project, transaction);
 }
 
 /// <summary>A row of <c>projects</c>.</summary>
-internal sealed class StoredProject
+internal sealed class StoredProject : IStoredLimits
 {
     public string Id { get; set; } = string.Empty;
 
@@ -115,6 +128,34 @@ internal sealed class StoredProject
     public bool IsActive { get; set; }
 
     public long? DeactivatedAt { get; set; }
+
+    public long? ExpiresAt { get; set; }
+
+    public long? MaxRequests { get; set; }
+
+    public long? RequestsPerMinute { get; set; }
+
+    public long? MaxConcurrent { get; set; }
+
+    public long? MaxTokens { get; set; }
+
+    public long? TokensPerMinute { get; set; }
+
+    public long? MaxCost { get; set; }
+
+    public string? AllowedModels { get; set; }
+
+    public string? AllowedEndpoints { get; set; }
+
+    public string? AllowedOrigins { get; set; }
+
+    public long RequestCount { get; set; }
+
+    public long TokenCount { get; set; }
+
+    public long Cost { get; set; }
+
+    public long? LastUsedAt { get; set; }
 
     public long CreatedAt { get; set; }
 

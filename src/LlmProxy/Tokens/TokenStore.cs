@@ -1,18 +1,22 @@
 using System.Data.Common;
 using Dapper;
+using LlmProxy.Limits;
 using LlmProxy.Projects;
 using LlmProxy.Secrets;
 using LlmProxy.Storage;
 
 namespace LlmProxy.Tokens;
 
-/// <summary>Every SQL statement about tokens but the counting ones (<see cref="Limits.LeaseStore"/>).</summary>
+/// <summary>Every SQL statement about tokens but the counting ones (<see cref="LeaseStore"/>).</summary>
 [DapperAot]
 internal sealed class TokenStore(Database database)
 {
     private const string Columns = """
         id AS Id, hash AS Hash, project_id AS ProjectId, is_active AS IsActive, expires_at AS ExpiresAt,
-        max_requests AS MaxRequests, request_count AS RequestCount, last_used_at AS LastUsedAt,
+        max_requests AS MaxRequests, requests_per_minute AS RequestsPerMinute, max_concurrent AS MaxConcurrent,
+        max_tokens AS MaxTokens, tokens_per_minute AS TokensPerMinute, max_cost AS MaxCost,
+        allowed_models AS AllowedModels, allowed_endpoints AS AllowedEndpoints, allowed_origins AS AllowedOrigins,
+        request_count AS RequestCount, token_count AS TokenCount, cost AS Cost, last_used_at AS LastUsedAt,
         revoked_at AS RevokedAt, created_at AS CreatedAt, updated_at AS UpdatedAt, version AS Version
         """;
 
@@ -69,10 +73,13 @@ internal sealed class TokenStore(Database database)
                 return IssueFault.ProjectInactive;
             default:
                 connection.Execute("""
-                    INSERT INTO tokens (id, hash, project_id, is_active, expires_at, max_requests, request_count,
-                        created_at, updated_at, version)
-                    VALUES (@Id, @Hash, @ProjectId, @IsActive, @ExpiresAt, @MaxRequests, @RequestCount,
-                        @CreatedAt, @UpdatedAt, @Version)
+                    INSERT INTO tokens (id, hash, project_id, is_active, expires_at, max_requests,
+                        requests_per_minute, max_concurrent, max_tokens, tokens_per_minute, max_cost,
+                        allowed_models, allowed_endpoints, allowed_origins, request_count, created_at,
+                        updated_at, version)
+                    VALUES (@Id, @Hash, @ProjectId, @IsActive, @ExpiresAt, @MaxRequests, @RequestsPerMinute,
+                        @MaxConcurrent, @MaxTokens, @TokensPerMinute, @MaxCost, @AllowedModels, @AllowedEndpoints,
+                        @AllowedOrigins, @RequestCount, @CreatedAt, @UpdatedAt, @Version)
                     """, token, transaction);
                 ChangeStore.Note(connection, transaction, ChangeStore.Token, token.Id);
                 return IssueFault.None;
@@ -94,7 +101,10 @@ internal sealed class TokenStore(Database database)
             token.Version++;
             connection.Execute("""
                 UPDATE tokens SET is_active = @IsActive, expires_at = @ExpiresAt, max_requests = @MaxRequests,
-                    revoked_at = @RevokedAt, updated_at = @UpdatedAt, version = @Version
+                    requests_per_minute = @RequestsPerMinute, max_concurrent = @MaxConcurrent,
+                    max_tokens = @MaxTokens, tokens_per_minute = @TokensPerMinute, max_cost = @MaxCost,
+                    allowed_models = @AllowedModels, allowed_endpoints = @AllowedEndpoints,
+                    allowed_origins = @AllowedOrigins, revoked_at = @RevokedAt, updated_at = @UpdatedAt, version = @Version
                 WHERE id = @Id
                 """, token, transaction);
             ChangeStore.Note(connection, transaction, ChangeStore.Token, token.Id);
@@ -133,7 +143,7 @@ internal sealed class TokenStore(Database database)
 internal sealed record FoundToken(StoredToken Token, StoredProject Project);
 
 /// <summary>A row of <c>tokens</c>.</summary>
-internal sealed class StoredToken
+internal sealed class StoredToken : IStoredLimits
 {
     public string Id { get; set; } = string.Empty;
 
@@ -147,7 +157,27 @@ internal sealed class StoredToken
 
     public long? MaxRequests { get; set; }
 
+    public long? RequestsPerMinute { get; set; }
+
+    public long? MaxConcurrent { get; set; }
+
+    public long? MaxTokens { get; set; }
+
+    public long? TokensPerMinute { get; set; }
+
+    public long? MaxCost { get; set; }
+
+    public string? AllowedModels { get; set; }
+
+    public string? AllowedEndpoints { get; set; }
+
+    public string? AllowedOrigins { get; set; }
+
     public long RequestCount { get; set; }
+
+    public long TokenCount { get; set; }
+
+    public long Cost { get; set; }
 
     public long? LastUsedAt { get; set; }
 

@@ -40,7 +40,7 @@ internal static class ChatCompletions
 
     private static void WriteWhole(Utf8JsonWriter json, ChatRequest request)
     {
-        var usage = new Usage(request.Question.Conversation.Tokens, 0);
+        var usage = new WordUsage(request.Question.Conversation.Tokens, 0);
         WriteHead(json, request, "chat.completion"u8);
         for (var choice = 0; choice < request.Choices; choice++)
         {
@@ -162,7 +162,7 @@ internal static class ChatCompletions
     private static async Task StreamAsync(SimulatedCall call, ChatRequest request)
     {
         using var events = new EventStream(call);
-        var usage = new Usage(request.Question.Conversation.Tokens, 0);
+        var usage = new WordUsage(request.Question.Conversation.Tokens, 0);
         for (var choice = 0; choice < request.Choices; choice++)
         {
             var answer = Answer.To(request.Question, choice);

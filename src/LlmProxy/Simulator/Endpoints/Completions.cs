@@ -43,7 +43,7 @@ internal static class Completions
 
     private static void WriteWhole(Utf8JsonWriter json, Request request)
     {
-        var usage = new Usage(request.Question.Conversation.Tokens, 0);
+        var usage = new WordUsage(request.Question.Conversation.Tokens, 0);
         WriteHead(json, request);
         for (var choice = 0; choice < request.Choices; choice++)
         {
@@ -60,7 +60,7 @@ internal static class Completions
     private static async Task StreamAsync(SimulatedCall call, Request request, bool reportsUsage)
     {
         using var events = new EventStream(call);
-        var usage = new Usage(request.Question.Conversation.Tokens, 0);
+        var usage = new WordUsage(request.Question.Conversation.Tokens, 0);
         for (var choice = 0; choice < request.Choices; choice++)
         {
             var answer = Answer.To(request.Question, choice);

@@ -82,7 +82,7 @@ internal static class Embeddings
 
         json.WriteEndArray();
         json.WriteString("model"u8, request.Model);
-        new Usage(request.Inputs.Sum(static input => input.Tokens), 0).WriteForInputOnly(json);
+        new WordUsage(request.Inputs.Sum(static input => input.Tokens), 0).WriteForInputOnly(json);
         json.WriteEndObject();
     }
 

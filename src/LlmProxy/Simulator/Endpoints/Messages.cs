@@ -137,7 +137,7 @@ internal static class Messages
             json.WriteEndArray();
             json.WriteString("stop_reason"u8, isFinal ? StopReason : null);
             json.WriteNull("stop_sequence"u8);
-            new Usage(Question.Conversation.Tokens, isFinal ? Answer.Tokens : 1).WriteForMessages(json);
+            new WordUsage(Question.Conversation.Tokens, isFinal ? Answer.Tokens : 1).WriteForMessages(json);
             json.WriteEndObject();
         }
 

@@ -7,7 +7,7 @@ namespace LlmProxy.Simulator.Endpoints;
 /// <summary>A request for a response, and the response object in the states that a stream shows of it.</summary>
 internal sealed record ResponseRequest(string Id, string ItemId, Question Question, Answer Answer, bool IsStreamed)
 {
-    public Usage Usage => new(Question.Conversation.Tokens, Answer.Tokens);
+    public WordUsage Usage => new(Question.Conversation.Tokens, Answer.Tokens);
 
     public string FinalStatus => Answer.IsCut ? "incomplete" : "completed";
 

@@ -5,7 +5,7 @@ namespace LlmProxy.Simulator.Language;
 
 /// <summary>The words that went in and came out, as each API reports them.</summary>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct Usage(int Input, int Output)
+internal readonly record struct WordUsage(int Input, int Output)
 {
     public void WriteForChat(Utf8JsonWriter json)
     {

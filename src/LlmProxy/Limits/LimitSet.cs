@@ -1,0 +1,98 @@
+using LlmProxy.Providers;
+
+namespace LlmProxy.Limits;
+
+/// <summary>
+/// The limits of a token or of a project, as they were set; null is no limit. A project's are a roof over its tokens:
+/// both must allow a request.
+/// </summary>
+internal sealed record LimitSet
+{
+    public static readonly LimitSet None = new();
+
+    /// <summary>Requests, for good.</summary>
+    public long? MaxRequests { get; init; }
+
+    public long? RequestsPerMinute { get; init; }
+
+    /// <summary>Requests that run at the same time.</summary>
+    public long? MaxConcurrent { get; init; }
+
+    /// <summary>Prompt and completion tokens together, for good.</summary>
+    public long? MaxTokens { get; init; }
+
+    public long? TokensPerMinute { get; init; }
+
+    /// <summary>Micro-dollars, for good.</summary>
+    public long? MaxCost { get; init; }
+
+    /// <summary>Patterns of the models that may be named.</summary>
+    public IReadOnlyList<Glob>? AllowedModels { get; init; }
+
+    /// <summary>Endpoints that may be called, of those that the provider allows.</summary>
+    public EndpointList? AllowedEndpoints { get; init; }
+
+    /// <summary>Web pages from which it may be used; a request without an Origin is then refused too.</summary>
+    public IReadOnlyList<string>? AllowedOrigins { get; init; }
+
+    /// <summary>Whether the number of tokens of a request must be known before it is forwarded.</summary>
+    public bool CountsTokens => MaxTokens is not null || TokensPerMinute is not null || MaxCost is not null;
+
+    /// <summary>The limits of a row; one object for all rows that have none.</summary>
+    public static LimitSet Of(IStoredLimits row)
+    {
+        var set = new LimitSet
+        {
+            MaxRequests = row.MaxRequests,
+            RequestsPerMinute = row.RequestsPerMinute,
+            MaxConcurrent = row.MaxConcurrent,
+            MaxTokens = row.MaxTokens,
+            TokensPerMinute = row.TokensPerMinute,
+            MaxCost = row.MaxCost,
+            AllowedModels = StoredList.Read(row.AllowedModels) is { } models
+                ? [.. models.Select(static pattern => Glob.Parse(pattern, out _)).OfType<Glob>()]
+                : null,
+            AllowedEndpoints = StoredList.Read(row.AllowedEndpoints) is { } endpoints
+                ? new EndpointList(endpoints)
+                : null,
+            AllowedOrigins = StoredList.Read(row.AllowedOrigins),
+        };
+        return set == None ? None : set;
+    }
+}
+
+/// <summary>The limits as the tables <c>tokens</c> and <c>projects</c> hold them.</summary>
+internal interface IStoredLimits
+{
+    long? MaxRequests { get; }
+
+    long? RequestsPerMinute { get; }
+
+    long? MaxConcurrent { get; }
+
+    long? MaxTokens { get; }
+
+    long? TokensPerMinute { get; }
+
+    /// <summary>Micro-dollars.</summary>
+    long? MaxCost { get; }
+
+    /// <summary>A list in the form of <see cref="StoredList"/>; null for no limit.</summary>
+    string? AllowedModels { get; }
+
+    string? AllowedEndpoints { get; }
+
+    string? AllowedOrigins { get; }
+}
+
+/// <summary>
+/// A list of patterns in one column: a line each. No pattern can hold a line break, because no text of the management
+/// API may.
+/// </summary>
+internal static class StoredList
+{
+    public static string? Write(IReadOnlyCollection<string>? list) =>
+        list is null ? null : string.Join('\n', list);
+
+    public static IReadOnlyList<string>? Read(string? column) => column?.Split('\n');
+}

@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Attributes;
+using LlmProxy.Limits;
 using LlmProxy.Tokens;
 
 namespace LlmProxy.Benchmarks.Micro;
@@ -45,8 +46,12 @@ public class AdmissionBenchmarks
     [Benchmark]
     public bool Reserve_one_request()
     {
-        var reserving = _grant.Allowance.ReserveAsync(CancellationToken.None);
-        return reserving.IsCompletedSuccessfully && reserving.Result is null;
+        var reservation = new Reservation(_grant.Account, _grant.Project.Account);
+        var entering = LimitGate.EnterAsync(reservation, CancellationToken.None);
+        var isReserved = entering.IsCompletedSuccessfully && entering.Result is null;
+        reservation.Leave();
+        reservation.Settle(0, 0);
+        return isReserved;
     }
 
     private bool Admits(string token)

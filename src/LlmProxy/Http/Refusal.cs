@@ -78,8 +78,29 @@ internal sealed record Refusal(int Status, string Code, string Type, string Mess
         CloseConnection = true,
     };
 
+    public static readonly Refusal ProjectExpired = new(403, "project_expired", Denied,
+        "The project has expired.");
+
+    public static readonly Refusal EndpointNotAllowed = new(403, "endpoint_not_allowed", Denied,
+        "The token or its project may not use this endpoint.");
+
+    public static readonly Refusal ModelNotAllowed = new(403, "model_not_allowed", Denied,
+        "The token or its project may not use this model.");
+
+    public static readonly Refusal UsageNotMeasurable = new(403, "usage_not_measurable", Denied,
+        "What this request uses cannot be measured, and the token or its project has a limit of tokens or money.");
+
+    public static readonly Refusal PriceUnknown = new(403, "price_unknown", Denied,
+        "This model has no known price, and the token or its project has a limit of money.");
+
+    public static readonly Refusal RateLimited = new(429, "rate_limit_exceeded", "requests",
+        "A limit of requests or tokens a minute, or of requests at a time, is reached.")
+    {
+        RetryAfter = TimeSpan.FromSeconds(1),
+    };
+
     public static readonly Refusal AllowanceSpent = new(429, "insufficient_quota", "insufficient_quota",
-        "The token has no requests left.")
+        "The token or its project has nothing left of a limit that does not reset.")
     {
         ForGood = true,
     };
@@ -130,9 +151,10 @@ internal sealed record Refusal(int Status, string Code, string Type, string Mess
     public static IReadOnlyList<Refusal> All { get; } =
     [
         InvalidTarget, InvalidHeader, InvalidFraming, InvalidBody, UnsupportedBody, ParamNotAllowed, HeaderRequired,
-        OriginRequired, OriginNotAllowed, InvalidToken, ProjectInactive, UnknownEndpoint, MethodNotAllowed,
-        RequestTimeout, RequestTooLarge, AllowanceSpent, InternalError, UpstreamUnreachable, UpstreamInvalid,
-        Overloaded, StoreUnavailable, UpstreamTimeout,
+        OriginRequired, OriginNotAllowed, InvalidToken, ProjectInactive, ProjectExpired, EndpointNotAllowed,
+        ModelNotAllowed, UsageNotMeasurable, PriceUnknown, UnknownEndpoint, MethodNotAllowed, RequestTimeout,
+        RequestTooLarge, RateLimited, AllowanceSpent, InternalError, UpstreamUnreachable, UpstreamInvalid, Overloaded,
+        StoreUnavailable, UpstreamTimeout,
     ];
 
     /// <summary>

@@ -4,14 +4,12 @@ using LlmProxy.Storage;
 namespace LlmProxy.Limits;
 
 /// <summary>
-/// Between allowances and the store: fetches leases, writes counts behind twice a second, and brings everything unspent
+/// Between accounts and the store: fetches leases, writes counts behind twice a second, and brings everything unspent
 /// back when a token rests or the server stops.
 /// </summary>
 internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<LeaseOffice> logger) : BackgroundService
 {
-    private const long LeaseMax = 256;
-
-    // A lease is this part of what remains: a crash forfeits 3 % of a token at most, and the last ones come one by one.
+    // A lease is this part of what remains: a crash forfeits 3 % of a limit at most, and the last ones come one by one.
     private const long LeaseShare = 32;
 
     // So many at a time, so that they leave other writers their turn.
@@ -22,45 +20,79 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
     /// <summary>After so many ticks without a request, a lease goes back.</summary>
     private const int IdleTicks = 4;
 
-    // Allowances of which the store does not know everything.
-    private readonly ConcurrentDictionary<Guid, Allowance> _watched = new();
+    // At most so much at a time beyond what is asked for: requests, tokens, micro-dollars.
+    private static readonly long[] LeaseMax = [256, 1 << 20, 1_000_000];
+
+    // Accounts of which the store does not know everything, or whose windows remember something.
+    private readonly ConcurrentDictionary<AccountId, Account> _watched = new();
 
     // Who settles holds it, so that who comes after finds everything settled.
     private readonly SemaphoreSlim _settling = new(1, 1);
+
+    /// <summary>Held while a lease decides whether to fetch: rare, short, and never across a wait.</summary>
+    public Lock Fetching { get; } = new();
 
     public long Now => clock.GetTimestamp();
 
     public TimeSpan Since(long timestamp) => clock.GetElapsedTime(timestamp);
 
     /// <summary>
-    /// The allowance of a token that comes into use. One that still has something unsettled is used on.
+    /// The account of an owner that comes into use. One that still has something unsettled is used on.
     /// </summary>
-    public Allowance For(Guid tokenId, bool isLimited) =>
-        _watched.TryGetValue(tokenId, out var known) ? known : new Allowance(tokenId, isLimited, this);
+    /// <param name="id">The owner.</param>
+    /// <param name="row">Its limits, as they were just read.</param>
+    /// <param name="spent">What the store says was spent.</param>
+    public Account For(AccountId id, IStoredLimits row, in Amounts spent)
+    {
+        if (!_watched.TryGetValue(id, out var known))
+        {
+            return new Account(id, row, spent, this);
+        }
 
-    /// <summary>By how much the store's count of a token is ahead of what was really spent.</summary>
-    public long UnspentOf(Guid tokenId) => _watched.TryGetValue(tokenId, out var known) ? known.Unspent : 0;
+        known.Follow(row, spent);
+        return known;
+    }
 
-    public void Watch(Allowance allowance) => _watched.TryAdd(allowance.TokenId, allowance);
+    public Lease? LeaseFor(Account account, Unit unit, long? max, in Amounts spent) =>
+        max is { } limit ? new Lease(account, unit, limit, limit - spent[(int)unit], this) : null;
 
-    public void Unwatch(Allowance allowance) => _watched.TryRemove(KeyValuePair.Create(allowance.TokenId, allowance));
+    /// <summary>
+    /// A window for a limit. One with the same limit goes on; another one passes on what it remembers.
+    /// </summary>
+    public RateWindow? WindowFor(long? perMinute, RateWindow? old) =>
+        perMinute is not { } limit ? null
+        : old is null ? new RateWindow(limit, clock)
+        : old.PerMinute == limit ? old
+        : new RateWindow(limit, clock, taken: old.PerMinute - old.Remaining);
 
-    /// <summary>Settles the debt and fetches a lease; 0 when nothing is left.</summary>
-    /// <param name="tokenId">Whose lease.</param>
+    /// <summary>By how much the store's counts of an owner are ahead of what was really spent.</summary>
+    public Amounts UnspentOf(AccountId id) => _watched.TryGetValue(id, out var known) ? known.Unspent() : default;
+
+    public void Watch(Account account) => _watched.TryAdd(account.Id, account);
+
+    public void Unwatch(Account account) => _watched.TryRemove(KeyValuePair.Create(account.Id, account));
+
+    /// <summary>Settles the debt and fetches a lease.</summary>
+    /// <param name="account">Whose lease.</param>
+    /// <param name="unit">Of what.</param>
     /// <param name="debt">What the store must add to the count first.</param>
-    /// <param name="waiting">How many requests wait for it; they get one each, if so many are left.</param>
-    public async Task<long> LeaseAsync(Guid tokenId, long debt, int waiting)
+    /// <param name="wanted">What the requests that wait for it want together.</param>
+    public async Task<Leased> LeaseAsync(AccountId account, Unit unit, long debt, long wanted)
     {
         try
         {
-            return await store.LeaseAsync(
-                new Debt(tokenId.ToString(), debt, clock.GetUtcNow().ToUnixTimeMilliseconds()),
-                remaining => Math.Clamp(Math.Max(remaining / LeaseShare, waiting), 1, Math.Min(remaining, LeaseMax)));
+            return await store.LeaseAsync(account, unit, debt, SizeOf);
         }
         catch (StoreUnavailable failure)
         {
-            logger.LeaseFailed(failure, tokenId);
+            logger.LeaseFailed(failure, account.Kind, account.Id);
             throw;
+        }
+
+        long SizeOf(long remaining)
+        {
+            var share = Math.Min(remaining / LeaseShare, LeaseMax[(int)unit]);
+            return Math.Clamp(Math.Max(share, wanted), 1, remaining);
         }
     }
 
@@ -107,9 +139,9 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
         try
         {
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-            foreach (var allowances in _watched.Values.Chunk(DebtsMax))
+            foreach (var accounts in _watched.Values.Chunk(DebtsMax))
             {
-                await SettleAsync(allowances, [.. allowances.Select(one => one.TakeDebt(idleTicks, isTick, now))]);
+                await SettleAsync(accounts, [.. accounts.Select(one => one.TakeDebts(idleTicks, isTick, now))]);
             }
         }
         finally
@@ -118,27 +150,31 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
         }
     }
 
-    private async Task SettleAsync(Allowance[] allowances, Debt[] debts)
+    private async Task SettleAsync(Account[] accounts, Debt[] debts)
     {
+        var owed = accounts.Zip(debts).Where(static one => !one.Second.IsNothing).ToList();
         try
         {
-            await store.SettleAsync([.. debts.Where(static debt => debt is not { Requests: 0, UsedAt: null })]);
+            if (owed.Count > 0)
+            {
+                await store.SettleAsync(Of(AccountKind.Token), Of(AccountKind.Project));
+            }
         }
         catch (StoreUnavailable failure)
         {
-            logger.SettlingFailed(failure, debts.Length);
+            logger.SettlingFailed(failure, owed.Count);
             if (!failure.MayHaveHappened)
             {
-                foreach (var (allowance, debt) in allowances.Zip(debts))
-                {
-                    allowance.PutBack(debt);
-                }
+                owed.ForEach(static one => one.First.PutBack(one.Second));
             }
         }
 
-        foreach (var allowance in allowances)
+        foreach (var account in accounts)
         {
-            allowance.RestIfSettled();
+            account.RestIfSettled();
         }
+
+        List<Debt> Of(AccountKind kind) =>
+            [.. owed.Where(one => one.First.Id.Kind == kind).Select(static one => one.Second)];
     }
 }

@@ -3,45 +3,94 @@ using LlmProxy.Storage;
 
 namespace LlmProxy.Limits;
 
-/// <summary>What the store must add to the count of a token; negative when requests are given back.</summary>
-internal readonly record struct Debt(string TokenId, long Requests, long? UsedAt);
+/// <summary>
+/// What the store must add to the counts of an account; negative to take away. What is over is added as far as the
+/// limit allows.
+/// </summary>
+internal readonly record struct Debt(
+    string Id, long Requests, long Tokens, long Cost, long TokensOver, long CostOver, long? UsedAt)
+{
+    public bool IsNothing =>
+        this is { Requests: 0, Tokens: 0, Cost: 0, TokensOver: 0, CostOver: 0, UsedAt: null };
+}
 
-/// <summary>Every SQL statement that moves <c>tokens.request_count</c>.</summary>
+/// <summary>
+/// Every SQL statement that moves <c>request_count</c>, <c>token_count</c> and <c>cost</c> of tokens and projects.
+/// </summary>
 [DapperAot]
 internal sealed class LeaseStore(Database database)
 {
+    private const string Spent = """
+        request_count = request_count + @Requests,
+        token_count = token_count + @Tokens + CASE
+            WHEN @TokensOver <= 0 THEN 0
+            WHEN max_tokens IS NULL OR token_count + @Tokens + @TokensOver <= max_tokens THEN @TokensOver
+            WHEN token_count + @Tokens >= max_tokens THEN 0
+            ELSE max_tokens - token_count - @Tokens END,
+        cost = cost + @Cost + CASE
+            WHEN @CostOver <= 0 THEN 0
+            WHEN max_cost IS NULL OR cost + @Cost + @CostOver <= max_cost THEN @CostOver
+            WHEN cost + @Cost >= max_cost THEN 0
+            ELSE max_cost - cost - @Cost END,
+        last_used_at = COALESCE(@UsedAt, last_used_at)
+        """;
+
+    private static readonly Columns[] TokenColumns =
+    [
+        Columns.Of("tokens", "request_count", "max_requests"),
+        Columns.Of("tokens", "token_count", "max_tokens"),
+        Columns.Of("tokens", "cost", "max_cost"),
+    ];
+
+    private static readonly Columns[] ProjectColumns =
+    [
+        Columns.Of("projects", "request_count", "max_requests"),
+        Columns.Of("projects", "token_count", "max_tokens"),
+        Columns.Of("projects", "cost", "max_cost"),
+    ];
+
     /// <summary>
-    /// Settles the debt and takes a lease, in one transaction. Answers what was leased; 0 when nothing is left. The
-    /// limit is in the statement itself, so that no other writer, in this process or another, can come between.
+    /// Settles the debt and takes a lease, in one transaction. The limit is in the statement itself, so that no other
+    /// writer, in this process or another, can come between.
     /// </summary>
-    /// <param name="debt">Of the token that the lease is for.</param>
+    /// <param name="account">Whose lease.</param>
+    /// <param name="unit">Of what.</param>
+    /// <param name="settled">What the store must add to the count first.</param>
     /// <param name="sizeOf">How much to take when so much remains.</param>
-    public Task<long> LeaseAsync(Debt debt, Func<long, long> sizeOf) => database.WriteAsync((connection, transaction) =>
-    {
-        var (id, settled, now) = (debt.TokenId, debt.Requests, debt.UsedAt);
-        connection.Execute(
-            "UPDATE tokens SET request_count = request_count + @settled WHERE id = @id",
-            new { id, settled },
-            transaction);
-        var remaining = connection.QueryFirstOrDefault<long?>("""
-            SELECT COALESCE(max_requests - request_count, 9223372036854775807) FROM tokens
-            WHERE id = @id AND is_active = 1
-            """, new { id }, transaction);
-        if (remaining is not > 0)
+    public Task<Leased> LeaseAsync(AccountId account, Unit unit, long settled, Func<long, long> sizeOf) =>
+        database.WriteAsync((connection, transaction) =>
         {
-            return 0;
-        }
+            var sql = (account.Kind == AccountKind.Token ? TokenColumns : ProjectColumns)[(int)unit];
+            var id = account.Id.ToString();
+            connection.Execute(sql.Settle, new { id, settled }, transaction);
+            var remaining = connection.QueryFirstOrDefault<long?>(sql.Remaining, new { id }, transaction) ?? 0;
+            if (remaining <= 0)
+            {
+                return new Leased(0, 0);
+            }
 
-        var lease = sizeOf(remaining.Value);
-        return connection.Execute("""
-            UPDATE tokens SET request_count = request_count + @lease, last_used_at = @now
-            WHERE id = @id AND is_active = 1 AND (max_requests IS NULL OR request_count + @lease <= max_requests)
-            """, new { id, lease, now }, transaction) == 1 ? lease : 0;
-    });
+            var lease = sizeOf(remaining);
+            return connection.Execute(sql.Lease, new { id, lease }, transaction) == 1
+                ? new Leased(lease, remaining - lease)
+                : new Leased(0, 0);
+        });
 
-    public Task<int> SettleAsync(IReadOnlyList<Debt> debts) => database.WriteAsync((connection, transaction) =>
-        connection.Execute("""
-            UPDATE tokens SET request_count = request_count + @Requests, last_used_at = COALESCE(@UsedAt, last_used_at)
-            WHERE id = @TokenId
-            """, debts, transaction));
+    public Task<int> SettleAsync(IReadOnlyList<Debt> tokens, IReadOnlyList<Debt> projects) =>
+        database.WriteAsync((connection, transaction) =>
+            connection.Execute($"UPDATE tokens SET {Spent} WHERE id = @Id", tokens, transaction)
+            + connection.Execute($"UPDATE projects SET {Spent} WHERE id = @Id", projects, transaction));
+
+    /// <summary>The statements about one count of one table.</summary>
+    private sealed record Columns(string Settle, string Remaining, string Lease)
+    {
+        public static Columns Of(string table, string count, string limit) => new(
+            $"UPDATE {table} SET {count} = {count} + @settled WHERE id = @id",
+            $"""
+            SELECT COALESCE({limit} - {count}, 9223372036854775807) FROM {table} WHERE id = @id AND is_active = 1
+            """,
+            $"""
+            UPDATE {table} SET {count} = {count} + @lease
+            WHERE id = @id AND is_active = 1 AND ({limit} IS NULL OR {count} + @lease <= {limit})
+            """);
+    }
 }

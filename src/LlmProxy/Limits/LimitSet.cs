@@ -1,4 +1,6 @@
+using LlmProxy.Http;
 using LlmProxy.Providers;
+using Microsoft.Extensions.Primitives;
 
 namespace LlmProxy.Limits;
 
@@ -37,6 +39,44 @@ internal sealed record LimitSet
 
     /// <summary>Whether the number of tokens of a request must be known before it is forwarded.</summary>
     public bool CountsTokens => MaxTokens is not null || TokensPerMinute is not null || MaxCost is not null;
+
+    /// <summary>Judges what a request's head says: where it goes, and from which page it comes.</summary>
+    /// <param name="endpoint">The decoded path behind the provider's name.</param>
+    /// <param name="origin">The Origin header. Anything that is no browser can make one up.</param>
+    public Refusal? JudgeHead(ReadOnlySpan<char> endpoint, StringValues origin)
+    {
+        if (AllowedEndpoints is { } endpoints && !endpoints.Contains(endpoint))
+        {
+            return Refusal.EndpointNotAllowed;
+        }
+
+        return AllowedOrigins is not { } origins
+            || (origin is [{ } only] && origins.Contains(only, StringComparer.Ordinal))
+                ? null
+                : Refusal.OriginNotAllowed;
+    }
+
+    /// <summary>Judges the model that a request names; null when it names none, which a list does not allow.</summary>
+    public Refusal? JudgeModel(string? model)
+    {
+        if (AllowedModels is not { } models)
+        {
+            return null;
+        }
+
+        if (model is not null && model.Length <= Glob.LengthMax)
+        {
+            foreach (var glob in models)
+            {
+                if (glob.Matches(model))
+                {
+                    return null;
+                }
+            }
+        }
+
+        return Refusal.ModelNotAllowed with { Param = "model" };
+    }
 
     /// <summary>The limits of a row; one object for all rows that have none.</summary>
     public static LimitSet Of(IStoredLimits row)

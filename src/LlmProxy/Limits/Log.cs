@@ -2,9 +2,11 @@ namespace LlmProxy.Limits;
 
 internal static partial class Log
 {
-    [LoggerMessage(1100, LogLevel.Warning, "No lease could be fetched for token {TokenId}")]
-    public static partial void LeaseFailed(this ILogger<LeaseOffice> logger, Exception failure, Guid tokenId);
+    [LoggerMessage(1100, LogLevel.Warning, "No lease could be fetched for {Kind} {Id}")]
+    public static partial void LeaseFailed(
+        this ILogger<LeaseOffice> logger, Exception failure, AccountKind kind, Guid id);
 
-    [LoggerMessage(1101, LogLevel.Warning, "The requests of {Tokens} tokens could not be counted in the store yet")]
-    public static partial void SettlingFailed(this ILogger<LeaseOffice> logger, Exception failure, int tokens);
+    [LoggerMessage(1101, LogLevel.Warning,
+        "What {Accounts} tokens and projects have spent could not be written to the store yet")]
+    public static partial void SettlingFailed(this ILogger<LeaseOffice> logger, Exception failure, int accounts);
 }

@@ -16,11 +16,14 @@ internal sealed class RateWindow
     // When everything that was taken will have flowed off ("theoretical arrival time"). Interlocked only.
     private long _emptyAt;
 
-    public RateWindow(long perMinute, TimeProvider clock)
+    /// <param name="perMinute">The limit, 1 to <see cref="PerMinuteMax"/>.</param>
+    /// <param name="clock">Its monotonic time is what counts.</param>
+    /// <param name="taken">Units that count as taken just now.</param>
+    public RateWindow(long perMinute, TimeProvider clock, long taken = 0)
     {
         (PerMinute, _clock) = (perMinute, clock);
         _minute = 60 * clock.TimestampFrequency;
-        _emptyAt = clock.GetTimestamp();
+        _emptyAt = clock.GetTimestamp() + CostOf(taken);
     }
 
     public long PerMinute { get; }

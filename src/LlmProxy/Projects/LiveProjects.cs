@@ -1,9 +1,10 @@
+using LlmProxy.Limits;
 using LlmProxy.Storage;
 
 namespace LlmProxy.Projects;
 
 /// <summary>The projects whose tokens are in use, one object each. Changes reach them here.</summary>
-internal sealed class LiveProjects(ProjectKeys keys)
+internal sealed class LiveProjects(ProjectKeys keys, LeaseOffice leases)
 {
     private readonly Lock _lock = new();
 
@@ -36,7 +37,7 @@ internal sealed class LiveProjects(ProjectKeys keys)
         {
             if (!_projects.TryFind(id, out var project))
             {
-                project = new Project(id, StateOf(id, row));
+                project = new Project(id, StateOf(id, row), leases.For(AccountId.OfProject(id), row, row.Spent));
                 _projects.Set(id, project);
             }
 
@@ -56,6 +57,7 @@ internal sealed class LiveProjects(ProjectKeys keys)
             if (_projects.TryFind(id, out var project) && row.Version > project.Version)
             {
                 project.Become(StateOf(id, row));
+                project.Account.Follow(row, row.Spent);
             }
         }
     }
@@ -75,5 +77,5 @@ internal sealed class LiveProjects(ProjectKeys keys)
     }
 
     private ProjectState StateOf(Guid id, StoredProject row) =>
-        new(row.Name, row.IsActive, keys.Open(id, row.SealedKey), row.Version);
+        new(row.Name, row.IsActive, row.ExpiresAt ?? long.MaxValue, keys.Open(id, row.SealedKey), row.Version);
 }

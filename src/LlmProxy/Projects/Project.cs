@@ -1,3 +1,4 @@
+using LlmProxy.Limits;
 using LlmProxy.Secrets;
 
 namespace LlmProxy.Projects;
@@ -16,7 +17,7 @@ internal sealed record ProjectRow(
 /// A tenant in use: one object for all its live tokens, so that what management changes is seen by all of them at once.
 /// Written by <see cref="LiveProjects"/> only.
 /// </summary>
-internal sealed class Project(Guid id, ProjectState state)
+internal sealed class Project(Guid id, ProjectState state, Account account)
 {
     private volatile ProjectState _state = state;
     private volatile bool _isDeleted;
@@ -29,6 +30,12 @@ internal sealed class Project(Guid id, ProjectState state)
 
     public Secret ProviderKey => _state.ProviderKey;
 
+    /// <summary>What all its tokens together may still spend.</summary>
+    public Account Account => account;
+
+    /// <summary>From this instant on its tokens are refused; <see cref="long.MaxValue"/> when there is none.</summary>
+    public long ExpiresAtMilliseconds => _state.ExpiresAt;
+
     /// <summary>It is no more, and so are its tokens.</summary>
     public bool IsDeleted => _isDeleted;
 
@@ -40,7 +47,7 @@ internal sealed class Project(Guid id, ProjectState state)
 }
 
 /// <summary>What may change of a project; swapped as a whole, so that nobody sees half a change.</summary>
-internal sealed record ProjectState(string Name, bool IsActive, Secret ProviderKey, long Version);
+internal sealed record ProjectState(string Name, bool IsActive, long ExpiresAt, Secret ProviderKey, long Version);
 
 /// <summary>What a PATCH may change; null leaves it as it is.</summary>
 internal sealed record ProjectChange(string? Name, Secret? ProviderKey, bool? IsActive);

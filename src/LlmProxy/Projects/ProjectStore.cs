@@ -163,6 +163,9 @@ internal sealed class StoredProject : IStoredLimits
 
     public long Version { get; set; }
 
+    /// <summary>What the store says was spent.</summary>
+    public Amounts Spent => Amounts.Of(RequestCount, TokenCount, Cost);
+
     public ProjectRow ToRow() => new(
         Guid.Parse(Id), Name, KeyLastFour, IsActive,
         DeactivatedAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null,

@@ -1,5 +1,6 @@
 using System.Net;
 using LlmProxy.Http;
+using LlmProxy.Limits;
 using LlmProxy.Providers;
 using LlmProxy.Tokens;
 
@@ -49,8 +50,8 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
 
     public Grant? Grant { get; set; }
 
-    /// <summary>Set once a request of the allowance was taken; cleared when it was given back.</summary>
-    public bool IsReserved { get; set; }
+    /// <summary>What it holds of its token's and its project's limits; null when it holds nothing.</summary>
+    public Reservation? Reservation { get; set; }
 
     /// <summary>When the request began to leave for the provider; 0 if it never did.</summary>
     public long SentUpstream { get; set; }

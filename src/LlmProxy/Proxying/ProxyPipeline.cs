@@ -1,4 +1,5 @@
 using LlmProxy.Http;
+using LlmProxy.Limits;
 using LlmProxy.Providers;
 using LlmProxy.Tokens;
 
@@ -101,13 +102,14 @@ internal sealed class ProxyPipeline(
         }
 
         // 5. May they still spend?
-        refusal = await grant.Allowance.ReserveAsync(http.RequestAborted);
+        var reservation = new Reservation(grant.Account, grant.Project.Account);
+        refusal = await LimitGate.EnterAsync(reservation, http.RequestAborted);
         if (refusal is not null)
         {
             return refusal;
         }
 
-        exchange.IsReserved = true;
+        exchange.Reservation = reservation;
 
         // 6. Ask the provider, with the project's key in place of the caller's token, and bring back its answer.
         return await new Forwarding(exchange, destination, grant, clock).RunAsync(clients.For(destination.Provider));
@@ -137,11 +139,17 @@ internal sealed class ProxyPipeline(
     {
         bodies.Release(exchange);
 
-        // Reserved, and nothing left for the provider: the request is given back.
-        if (exchange is { IsReserved: true, SentUpstream: 0, Grant: { } grant })
+        if (exchange.Reservation is { } reservation)
         {
-            grant.Allowance.Release();
-            exchange.IsReserved = false;
+            reservation.Leave();
+            if (exchange.SentUpstream == 0)
+            {
+                reservation.Release();
+            }
+            else
+            {
+                reservation.Settle(0, 0);
+            }
         }
 
         exchange.Status = exchange.Http.Response.StatusCode;

@@ -15,9 +15,9 @@ internal sealed class Grant
     private readonly CancellationTokenSource _revoked = new();
     private long _expiresAt;
 
-    public Grant(StoredToken token, TokenHash hash, Project project, Allowance allowance)
+    public Grant(StoredToken token, TokenHash hash, Project project, Account account)
     {
-        (TokenId, Hash, Project, Allowance) = (Guid.Parse(token.Id), hash, project, allowance);
+        (TokenId, Hash, Project, Account) = (Guid.Parse(token.Id), hash, project, account);
         (_expiresAt, Version) = (token.ExpiresAt, token.Version);
         if (!token.IsActive)
         {
@@ -31,7 +31,8 @@ internal sealed class Grant
 
     public Project Project { get; }
 
-    public Allowance Allowance { get; }
+    /// <summary>What the token may still spend.</summary>
+    public Account Account { get; }
 
     public DateTimeOffset ExpiresAt => DateTimeOffset.FromUnixTimeMilliseconds(ExpiresAtMilliseconds);
 
@@ -55,7 +56,7 @@ internal sealed class Grant
     {
         Version = token.Version;
         Interlocked.Exchange(ref _expiresAt, token.ExpiresAt);
-        Allowance.Follow(isLimited: token.MaxRequests is not null);
+        Account.Follow(token, token.Spent);
         if (!token.IsActive)
         {
             Revoke();

@@ -111,6 +111,10 @@ internal sealed class TokenGate(
         }
     }
 
+    /// <summary>How long until the token, or its project, expires.</summary>
+    public TimeSpan LeftOf(Grant grant) => TimeSpan.FromMilliseconds(
+        Math.Min(grant.ExpiresAtMilliseconds, grant.Project.ExpiresAtMilliseconds) - _time.Now);
+
     public bool IsLive(Guid tokenId)
     {
         lock (_lock)
@@ -130,8 +134,10 @@ internal sealed class TokenGate(
 
         return grant.IsRevoked || grant.Project.IsDeleted ? Refused("revoked")
             : grant.ExpiresAtMilliseconds <= _time.Now ? Refused("expired")
-            : grant.Project.IsActive ? new Admission(grant, null, null)
-            : new Admission(null, Refusal.ProjectInactive, "project_inactive");
+            : !grant.Project.IsActive ? new Admission(null, Refusal.ProjectInactive, "project_inactive")
+            : grant.Project.ExpiresAtMilliseconds <= _time.Now
+                ? new Admission(null, Refusal.ProjectExpired, "project_expired")
+                : new Admission(grant, null, null);
     }
 
     private async ValueTask<Admission> LookUpAndJudgeAsync(TokenHash hash, CancellationToken aborted)
@@ -208,8 +214,8 @@ internal sealed class TokenGate(
         var id = Guid.Parse(token.Id);
         if (!_live.TryFind(id, out var grant))
         {
-            var allowance = leases.For(id, isLimited: token.MaxRequests is not null);
-            grant = new Grant(token, hash, projects.Of(project), allowance);
+            var account = leases.For(AccountId.OfToken(id), token, token.Spent);
+            grant = new Grant(token, hash, projects.Of(project), account);
             _live.Set(id, grant);
         }
 

@@ -146,9 +146,10 @@ internal sealed class TokenIssuer(
     private TokenRow RowOf(StoredToken token)
     {
         var id = Guid.Parse(token.Id);
+        var unspent = leases.UnspentOf(AccountId.OfToken(id));
         return new TokenRow(
             id, Guid.Parse(token.ProjectId), token.IsActive, At(token.ExpiresAt), token.MaxRequests,
-            Math.Max(0, token.RequestCount - leases.UnspentOf(id)), At(token.CreatedAt),
+            Math.Max(0, token.RequestCount - unspent[(int)Unit.Requests]), At(token.CreatedAt),
             token.LastUsedAt is { } used ? At(used) : null, token.RevokedAt is { } revoked ? At(revoked) : null);
 
         static DateTimeOffset At(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);

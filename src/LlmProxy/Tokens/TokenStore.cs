@@ -104,7 +104,8 @@ internal sealed class TokenStore(Database database)
                     requests_per_minute = @RequestsPerMinute, max_concurrent = @MaxConcurrent,
                     max_tokens = @MaxTokens, tokens_per_minute = @TokensPerMinute, max_cost = @MaxCost,
                     allowed_models = @AllowedModels, allowed_endpoints = @AllowedEndpoints,
-                    allowed_origins = @AllowedOrigins, revoked_at = @RevokedAt, updated_at = @UpdatedAt, version = @Version
+                    allowed_origins = @AllowedOrigins, revoked_at = @RevokedAt, updated_at = @UpdatedAt,
+                    version = @Version
                 WHERE id = @Id
                 """, token, transaction);
             ChangeStore.Note(connection, transaction, ChangeStore.Token, token.Id);
@@ -188,4 +189,7 @@ internal sealed class StoredToken : IStoredLimits
     public long UpdatedAt { get; set; }
 
     public long Version { get; set; }
+
+    /// <summary>What the store says was spent.</summary>
+    public Amounts Spent => Amounts.Of(RequestCount, TokenCount, Cost);
 }

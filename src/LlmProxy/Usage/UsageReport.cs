@@ -22,7 +22,8 @@ internal enum UsageFaults : byte
     None = 0,
 
     /// <summary>
-    /// A number was negative, no whole number, or beyond <see cref="UsageReport.TokensMax"/>; the report does not count.
+    /// A number was negative, no whole number, or beyond <see cref="UsageReport.TokensMax"/>; the report does not
+    /// count.
     /// </summary>
     Implausible = 1,
 

@@ -1,4 +1,5 @@
 using CsCheck;
+using LlmProxy.Limits;
 using LlmProxy.Tests.Storage;
 using LlmProxy.Tokens;
 using Xunit;
@@ -41,18 +42,19 @@ public sealed class LeaseModelTests
         var instances = new[] { await Instance.StartAsync(folder), await Instance.StartAsync(folder) };
         var token = await instances[0].GivenATokenAsync(limit);
         var (spent, wasKilled) = (0, false);
+        var running = new Stack<Reservation>();
         foreach (var (act, number, amount) in steps)
         {
             var instance = instances[number];
-            var allowance = (await instance.GrantOfAsync(token)).Allowance;
             switch (act)
             {
-                case Act.Spend when await allowance.ReserveAsync(Aborted) is null:
+                case Act.Spend when await instance.EnterAsync(token) is { Refusal: null, Reservation: var reserved }:
+                    running.Push(reserved);
                     spent++;
                     Assert.True(spent <= limit, $"{spent} were served of {limit}.");
                     break;
-                case Act.GiveBack when spent > 0:
-                    allowance.Release();
+                case Act.GiveBack when running.TryPop(out var released):
+                    released.Release();
                     spent--;
                     break;
                 case Act.Settle:
@@ -63,6 +65,7 @@ public sealed class LeaseModelTests
                     break;
                 case Act.Kill:
                     wasKilled = true;
+                    running.Clear();
                     await instance.DisposeAsync();
                     instances[number] = await Instance.StartAsync(folder);
                     break;

@@ -1,3 +1,4 @@
+using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Projects;
 using LlmProxy.Secrets;
@@ -111,7 +112,7 @@ internal sealed class Instance : IAsyncDisposable
     public async Task<int> SpendAllAsync(TestToken token)
     {
         var spent = 0;
-        while (await (await GrantOfAsync(token)).Allowance.ReserveAsync(Aborted) is null)
+        while (await TrySpendAsync(token))
         {
             spent++;
         }
@@ -120,8 +121,28 @@ internal sealed class Instance : IAsyncDisposable
     }
 
     /// <summary>Whether one request could be reserved.</summary>
-    public async Task<bool> TrySpendAsync(TestToken token) =>
-        await (await GrantOfAsync(token)).Allowance.ReserveAsync(Aborted) is null;
+    public async Task<bool> TrySpendAsync(TestToken token)
+    {
+        var (reservation, refusal) = await EnterAsync(token);
+        if (refusal is null)
+        {
+            reservation.Leave();
+            reservation.Settle(0, 0);
+        }
+
+        return refusal is null;
+    }
+
+    /// <summary>One request's way through the limits, up to where it would be forwarded.</summary>
+    public async Task<(Reservation Reservation, Refusal? Refusal)> EnterAsync(TestToken token) =>
+        await EnterAsync(await GrantOfAsync(token), Aborted);
+
+    public static async Task<(Reservation Reservation, Refusal? Refusal)> EnterAsync(
+        Grant grant, CancellationToken aborted)
+    {
+        var reservation = new Reservation(grant.Account, grant.Project.Account);
+        return (reservation, await LimitGate.EnterAsync(reservation, aborted));
+    }
 
     public async Task<TokenRow> RowOfAsync(TestToken token) =>
         (await Issuer.FindAsync(token.Id.ToString(), Aborted))!;

@@ -141,7 +141,7 @@ public sealed class TokenGateTests : IDisposable
         await using var instance = await Instance.StartAsync(_folder, grantsMax: 1);
         var token = await instance.GivenATokenAsync(maxRequests: 3);
         var running = await instance.GrantOfAsync(token);
-        Assert.Null(await running.Allowance.ReserveAsync(Aborted));
+        Assert.Null((await Instance.EnterAsync(running, Aborted)).Refusal);
         await instance.AdmitAsync(await instance.GivenATokenAsync());
         await instance.AdmitAsync(await instance.GivenATokenAsync());
 

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using LlmProxy.Http;
+using LlmProxy.Limits;
 using LlmProxy.Storage;
 using LlmProxy.Tests.Storage;
 using LlmProxy.Tokens;
@@ -7,7 +8,7 @@ using Xunit;
 
 namespace LlmProxy.Tests.Limits;
 
-public sealed class AllowanceTests : IDisposable
+public sealed class LeaseTests : IDisposable
 {
     private readonly DatabaseFolder _folder = new();
 
@@ -67,10 +68,10 @@ public sealed class AllowanceTests : IDisposable
         var grant = await instance.GrantOfAsync(await instance.GivenATokenAsync(maxRequests: 1));
 
         var refusals = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ =>
-            Task.Run(async () => await grant.Allowance.ReserveAsync(Aborted))));
+            Task.Run(async () => (await Instance.EnterAsync(grant, Aborted)).Refusal)));
 
         Assert.Single(refusals, static refusal => refusal is null);
-        Assert.Equal(99, refusals.Count(static refusal => refusal == Refusal.AllowanceSpent));
+        Assert.Equal(99, refusals.Count(IsSpent));
     }
 
     [Fact]
@@ -87,24 +88,26 @@ public sealed class AllowanceTests : IDisposable
             for (var round = 0; round < 10; round++)
             {
                 using var leaving = new CancellationTokenSource();
-                var reserving = grant.Allowance.ReserveAsync(leaving.Token).AsTask();
+                var reserving = Instance.EnterAsync(grant, leaving.Token);
                 if ((caller + round) % 7 == 0)
                 {
                     await leaving.CancelAsync();
                 }
 
                 await ((Task)reserving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                if (!reserving.IsCompletedSuccessfully || await reserving is not null)
+                if (!reserving.IsCompletedSuccessfully
+                    || await reserving is not { Refusal: null, Reservation: var own })
                 {
                     continue;
                 }
 
                 if ((caller + round) % 5 == 0)
                 {
-                    grant.Allowance.Release();
+                    own.Release();
                 }
                 else
                 {
+                    own.Settle(0, 0);
                     Interlocked.Increment(ref served);
                 }
             }
@@ -164,13 +167,13 @@ public sealed class AllowanceTests : IDisposable
     {
         await using var instance = await Instance.StartAsync(_folder);
         var grant = await instance.GrantOfAsync(await instance.GivenATokenAsync(maxRequests: 1));
-        Assert.Null(await grant.Allowance.ReserveAsync(Aborted));
-        Assert.Same(Refusal.AllowanceSpent, await grant.Allowance.ReserveAsync(Aborted));
+        var (reservation, _) = await Instance.EnterAsync(grant, Aborted);
+        Assert.True(IsSpent((await Instance.EnterAsync(grant, Aborted)).Refusal));
 
-        grant.Allowance.Release();
+        reservation.Release();
 
-        Assert.Null(await grant.Allowance.ReserveAsync(Aborted));
-        Assert.Same(Refusal.AllowanceSpent, await grant.Allowance.ReserveAsync(Aborted));
+        Assert.Null((await Instance.EnterAsync(grant, Aborted)).Refusal);
+        Assert.True(IsSpent((await Instance.EnterAsync(grant, Aborted)).Refusal));
     }
 
     [Fact]
@@ -207,17 +210,20 @@ public sealed class AllowanceTests : IDisposable
         await using var instance = await Instance.StartAsync(_folder);
         var token = await instance.GivenATokenAsync(maxRequests: 100);
         var grant = await instance.GrantOfAsync(token);
+        var running = new List<Reservation>();
         for (var i = 0; i < 10; i++)
         {
-            Assert.Null(await grant.Allowance.ReserveAsync(Aborted));
+            var (reservation, refusal) = await Instance.EnterAsync(grant, Aborted);
+            Assert.Null(refusal);
+            running.Add(reservation);
         }
 
         await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 9, null));
-        grant.Allowance.Release();
+        running[0].Release();
 
-        Assert.Same(Refusal.AllowanceSpent, await grant.Allowance.ReserveAsync(Aborted));
-        grant.Allowance.Release();
-        Assert.Null(await grant.Allowance.ReserveAsync(Aborted));
+        Assert.True(IsSpent((await Instance.EnterAsync(grant, Aborted)).Refusal));
+        running[1].Release();
+        Assert.Null((await Instance.EnterAsync(grant, Aborted)).Refusal);
     }
 
     [Fact]
@@ -249,9 +255,10 @@ public sealed class AllowanceTests : IDisposable
             Assert.True(await instance.TrySpendAsync(token));
         }
 
-        (await instance.GrantOfAsync(token)).Allowance.Release();
+        var (released, _) = await instance.EnterAsync(token);
+        released.Release();
 
-        Assert.Equal(6, (await instance.RowOfAsync(token)).RequestCount);
+        Assert.Equal(7, (await instance.RowOfAsync(token)).RequestCount);
     }
 
     [Fact]
@@ -263,11 +270,12 @@ public sealed class AllowanceTests : IDisposable
         var grant = await instance.GrantOfAsync(token);
 
         await Task.WhenAll(Enumerable.Range(0, 1_000).Select(_ =>
-            Task.Run(async () => Assert.Null(await grant.Allowance.ReserveAsync(Aborted)))));
-        grant.Allowance.Release();
+            Task.Run(async () => Assert.Null((await Instance.EnterAsync(grant, Aborted)).Refusal))));
+        var (released, _) = await instance.EnterAsync(token);
+        released.Release();
 
         var row = await instance.RowOfAsync(token);
-        Assert.Equal(999, row.RequestCount);
+        Assert.Equal(1_000, row.RequestCount);
         Assert.Equal(instance.Clock.GetUtcNow(), row.LastUsedAt);
     }
 
@@ -278,7 +286,7 @@ public sealed class AllowanceTests : IDisposable
         await using var there = await Instance.StartAsync(_folder);
         var token = await here.GivenATokenAsync(maxRequests: 64);
         var grantThere = await there.GrantOfAsync(token);
-        Assert.Null(await grantThere.Allowance.ReserveAsync(Aborted));
+        Assert.Null((await Instance.EnterAsync(grantThere, Aborted)).Refusal);
         var spent = await here.SpendAllAsync(token);
         Assert.Equal(62, spent);
 
@@ -300,7 +308,7 @@ public sealed class AllowanceTests : IDisposable
         await instance.SpendAllAsync(token);
         await instance.Database.DisposeAsync();
 
-        Assert.Same(Refusal.AllowanceSpent, await (await instance.GrantOfAsync(token)).Allowance.ReserveAsync(Aborted));
+        Assert.True(IsSpent((await instance.EnterAsync(token)).Refusal));
     }
 
     [Fact]
@@ -310,7 +318,7 @@ public sealed class AllowanceTests : IDisposable
         var grant = await instance.GrantOfAsync(await instance.GivenATokenAsync(maxRequests: 3));
         await instance.Database.DisposeAsync();
 
-        Assert.Same(Refusal.StoreUnavailable, await grant.Allowance.ReserveAsync(Aborted));
+        Assert.Same(Refusal.StoreUnavailable, (await Instance.EnterAsync(grant, Aborted)).Refusal);
     }
 
     [Fact]
@@ -349,6 +357,8 @@ public sealed class AllowanceTests : IDisposable
             here.Clock.Advance(TimeSpan.FromMilliseconds(500));
         }
     }
+
+    private static bool IsSpent(Refusal? refusal) => refusal?.Code == Refusal.AllowanceSpent.Code;
 
     /// <summary>Leaves a token without a project, which SQLite sees only when the transaction is to end.</summary>
 #pragma warning disable MA0045 // The writer's work is synchronous: it has a thread of the pool to itself.

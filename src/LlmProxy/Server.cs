@@ -78,6 +78,7 @@ internal static partial class Server
             storage,
             SecretsOptions.Read(settings),
             ProviderOptions.Read(settings),
+            LimitsOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);
         settings.RefuseUnknown();
@@ -99,7 +100,7 @@ internal static partial class Server
         builder.Services.AddStorage(options.Storage);
         builder.Services.AddSecrets(options.Secrets);
         builder.Services.AddProviders(options.Providers);
-        builder.Services.AddLimits();
+        builder.Services.AddLimits(options.Limits);
         builder.Services.AddProjects();
         builder.Services.AddTokens();
         builder.Services.AddManagement(options.Management, static (services, aborted) =>
@@ -168,4 +169,5 @@ internal sealed record ServerOptions(
     StorageOptions Storage,
     SecretsOptions Secrets,
     ProviderOptions Providers,
+    LimitsOptions Limits,
     TelemetryOptions Telemetry);

@@ -8,7 +8,8 @@ internal sealed record FrontOptions(
     long RequestBytesMax,
     int ConcurrentRequestsMax,
     int ConnectionsMax,
-    bool InlineScheduling)
+    bool InlineScheduling,
+    TrustedProxies TrustedProxies)
 {
     public static FrontOptions Read(SettingsReader settings) => new(
         settings.Parsed("LISTEN_ADDR", ":8080", ListenAddress.Parse, ListenAddress.Expected,
@@ -20,5 +21,7 @@ internal sealed record FrontOptions(
         (int)settings.Number("MAX_CONNECTIONS", 12_000, 1, 1_000_000,
             "Client connections open at the same time; more are closed at once."),
         settings.Switch("INLINE_SCHEDULING", true,
-            "Run requests on the event loop itself; off costs about 10 µs CPU a request and shields the loop."));
+            "Run requests on the event loop itself; off costs about 10 µs CPU a request and shields the loop."),
+        settings.Parsed("TRUSTED_PROXIES", "", TrustedProxies.Parse, TrustedProxies.Expected,
+            "Addresses and CIDR blocks, with commas between, of proxies whose `X-Forwarded-For` names the client."));
 }

@@ -15,8 +15,10 @@ internal sealed class Hold(Account account, bool isTrial)
     private bool _isRunning;
     private bool _isCounted;
     private RateWindow? _requestWindow;
+    private long _enteredAt;
     private RateWindow? _tokenWindow;
     private long _tokensOfWindow;
+    private long _reservedAt;
     private Lease? _requests;
     private Lease? _tokens;
     private Lease? _cost;
@@ -38,6 +40,7 @@ internal sealed class Hold(Account account, bool isTrial)
 
         if (terms.RequestsPerMinute is { } window)
         {
+            _enteredAt = window.Now;
             if (!window.TryTake(1, out var wait))
             {
                 return LimitRefusals.RequestsPerMinute(account.Id.Kind, window, wait);
@@ -74,6 +77,7 @@ internal sealed class Hold(Account account, bool isTrial)
     {
         if (account.Terms.TokensPerMinute is { } window)
         {
+            _reservedAt = window.Now;
             if (!window.TryTake(demand.Tokens, out var wait))
             {
                 return LimitRefusals.TokensPerMinute(account.Id.Kind, window, demand.Tokens, wait);
@@ -129,7 +133,7 @@ internal sealed class Hold(Account account, bool isTrial)
     {
         Leave();
         SettleAmounts(0, 0);
-        _requestWindow?.Correct(-1);
+        _requestWindow?.GiveBack(1, _enteredAt);
         if (_requests is { } lease)
         {
             lease.PutBack(1);
@@ -167,7 +171,15 @@ internal sealed class Hold(Account account, bool isTrial)
 
     private void SettleAmounts(long tokens, long cost)
     {
-        (_tokenWindow ?? account.Terms.TokensPerMinute)?.Correct(tokens - _tokensOfWindow);
+        if (_tokenWindow is { } window && tokens < _tokensOfWindow)
+        {
+            window.GiveBack(_tokensOfWindow - tokens, _reservedAt);
+        }
+        else
+        {
+            (_tokenWindow ?? account.Terms.TokensPerMinute)?.Correct(tokens - _tokensOfWindow);
+        }
+
         Settle(Unit.Tokens, _tokens, _tokensReserved, tokens);
         Settle(Unit.Cost, _cost, _costReserved, cost);
         (_tokenWindow, _tokensOfWindow, _tokens, _tokensReserved, _cost, _costReserved) = (null, 0, null, 0, null, 0);

@@ -3,8 +3,10 @@ namespace LlmProxy.Limits;
 /// <summary>The feature's door.</summary>
 internal static class LimitsFeature
 {
-    public static IServiceCollection AddLimits(this IServiceCollection services)
+    public static IServiceCollection AddLimits(this IServiceCollection services, LimitsOptions options)
     {
+        services.AddSingleton(options);
+        services.AddSingleton<AddressLimit>();
         services.AddSingleton<LeaseStore>();
         services.AddSingleton<LeaseOffice>();
         services.AddHostedService(static provider => provider.GetRequiredService<LeaseOffice>());

@@ -10,7 +10,14 @@ internal sealed class RateWindow
     /// <summary>Far beyond any use; a unit's share of a minute is then still some ticks of the clock.</summary>
     public const long PerMinuteMax = 1_000_000_000;
 
-    private readonly long _minute;
+    // Leaves room for one more cost without overflow.
+    private const long Latest = long.MaxValue / 2;
+
+    // Ticks in which one unit flows off: its share of the minute, rounded up, so that rounding lets nothing through.
+    private readonly long _unit;
+
+    // A minute's worth. A little more than a minute where it was rounded, so that all its units fit in.
+    private readonly long _full;
     private readonly TimeProvider _clock;
 
     // When everything that was taken will have flowed off ("theoretical arrival time"). Interlocked only.
@@ -22,27 +29,24 @@ internal sealed class RateWindow
     public RateWindow(long perMinute, TimeProvider clock, long taken = 0)
     {
         (PerMinute, _clock) = (perMinute, clock);
-        _minute = 60 * clock.TimestampFrequency;
+        _unit = (60 * clock.TimestampFrequency + perMinute - 1) / perMinute;
+        _full = perMinute * _unit;
         _emptyAt = clock.GetTimestamp() + CostOf(taken);
     }
 
     public long PerMinute { get; }
 
+    /// <summary>The time of its clock, in ticks.</summary>
+    public long Now => _clock.GetTimestamp();
+
     /// <summary>Units that could be taken at once, now.</summary>
-    public long Remaining
-    {
-        get
-        {
-            var level = Math.Max(0, Interlocked.Read(ref _emptyAt) - _clock.GetTimestamp());
-            return level >= _minute ? 0 : (long)((Int128)(_minute - level) * PerMinute / _minute);
-        }
-    }
+    public long Remaining => Math.Max(0, (_full - Level) / _unit);
 
     /// <summary>How long until the whole minute's worth is there again.</summary>
-    public TimeSpan FullIn => TimeOf(Math.Max(0, Interlocked.Read(ref _emptyAt) - _clock.GetTimestamp()));
+    public TimeSpan FullIn => TimeOf(Level);
 
     /// <summary>Whether nothing that was taken is still to flow off: forgetting the window changes nothing.</summary>
-    public bool IsAtRest => Interlocked.Read(ref _emptyAt) <= _clock.GetTimestamp();
+    public bool IsAtRest => Level == 0;
 
     /// <summary>Takes the units, or says how long to wait for them. More than a minute's worth never passes.</summary>
     public bool TryTake(long units, out TimeSpan wait)
@@ -53,7 +57,7 @@ internal sealed class RateWindow
         {
             var emptyAt = Interlocked.Read(ref _emptyAt);
             var next = Math.Max(emptyAt, now) + cost;
-            var excess = next - now - _minute;
+            var excess = next - now - _full;
             if (excess > 0)
             {
                 wait = units > PerMinute ? Timeout.InfiniteTimeSpan : TimeOf(excess);
@@ -69,20 +73,45 @@ internal sealed class RateWindow
     }
 
     /// <summary>
-    /// Takes more than was asked for before, whatever the limit says, or, when negative, gives back what was not used.
+    /// Takes more than was asked for before, whatever the limit says, or, when negative, gives back what was taken at
+    /// this moment and not used. What was taken a while ago is given back by <see cref="GiveBack"/>.
     /// </summary>
-    public void Correct(long units)
+    public void Correct(long units) => Move(units < 0 ? -CostOf(-units) : CostOf(units));
+
+    /// <summary>
+    /// Gives back what was taken and not used, less what has flowed off since then: others may have had that already,
+    /// and nobody may have it twice.
+    /// </summary>
+    /// <param name="units">Not more than were taken.</param>
+    /// <param name="takenAt">Ticks of the monotonic clock, from before they were taken.</param>
+    public void GiveBack(long units, long takenAt) =>
+        Move(-Math.Max(0, CostOf(units) - Math.Max(0, _clock.GetTimestamp() - takenAt)));
+
+    private long Level => Math.Max(0, Interlocked.Read(ref _emptyAt) - _clock.GetTimestamp());
+
+    /// <summary>A window of which so much is taken as of this one.</summary>
+    public RateWindow Copy() => new(PerMinute, _clock) { _emptyAt = Interlocked.Read(ref _emptyAt) };
+
+    private void Move(long cost)
     {
-        if (units != 0)
+        if (cost == 0)
         {
-            Interlocked.Add(ref _emptyAt, units < 0 ? -CostOf(-units) : CostOf(units));
+            return;
+        }
+
+        while (true)
+        {
+            // From now on, not from when it was last empty: what is taken after a rest would be lost otherwise.
+            var emptyAt = Interlocked.Read(ref _emptyAt);
+            var next = Math.Max(emptyAt, _clock.GetTimestamp()) + cost;
+            if (Interlocked.CompareExchange(ref _emptyAt, Math.Min(next, Latest), emptyAt) == emptyAt)
+            {
+                return;
+            }
         }
     }
 
-    // Rounded up, so that rounding never lets more through; what is given back is what was taken.
-    private long CostOf(long units) => units == 1
-        ? (_minute + PerMinute - 1) / PerMinute
-        : (long)Int128.Min(((Int128)units * _minute + PerMinute - 1) / PerMinute, long.MaxValue / 4);
+    private long CostOf(long units) => units <= long.MaxValue / 4 / _unit ? units * _unit : long.MaxValue / 4;
 
     private TimeSpan TimeOf(long ticks) => TimeSpan.FromSeconds((double)ticks / _clock.TimestampFrequency);
 }

@@ -1,5 +1,5 @@
 using System.Net;
-using System.Net.Sockets;
+using LlmProxy.Http;
 
 namespace LlmProxy.Management;
 
@@ -20,7 +20,7 @@ internal sealed class LoginThrottle(TimeProvider clock)
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(15);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<IPAddress, Record> _records = [];
+    private readonly Dictionary<UInt128, Record> _records = [];
 
     // In the order of their first failure, which is also the order in which their windows end.
     private readonly Queue<Record> _oldestFirst = [];
@@ -31,7 +31,7 @@ internal sealed class LoginThrottle(TimeProvider clock)
     /// </summary>
     public LoginOutcome Judge(IPAddress? address, Func<bool> isRight)
     {
-        var key = KeyOf(address);
+        var key = AddressNumber.OfHost(address);
         lock (_lock)
         {
             var now = clock.GetUtcNow();
@@ -53,11 +53,11 @@ internal sealed class LoginThrottle(TimeProvider clock)
         }
     }
 
-    private Record Remember(IPAddress key, DateTimeOffset now)
+    private Record Remember(UInt128 key, DateTimeOffset now)
     {
         if (_oldestFirst.Count == AddressesMax)
         {
-            _records.Remove(_oldestFirst.Dequeue().Address);
+            _records.Remove(_oldestFirst.Dequeue().Host);
         }
 
         var record = new Record(key, now + Window);
@@ -70,37 +70,13 @@ internal sealed class LoginThrottle(TimeProvider clock)
     {
         while (_oldestFirst.TryPeek(out var oldest) && oldest.EndsAt <= now)
         {
-            _records.Remove(_oldestFirst.Dequeue().Address);
+            _records.Remove(_oldestFirst.Dequeue().Host);
         }
     }
 
-    /// <summary>An IPv6 host owns a /64 and may speak from any address in it, so the /64 is what is counted.</summary>
-    private static IPAddress KeyOf(IPAddress? address)
+    private sealed class Record(UInt128 host, DateTimeOffset endsAt)
     {
-        if (address is null)
-        {
-            return IPAddress.None;
-        }
-
-        if (address.IsIPv4MappedToIPv6)
-        {
-            return address.MapToIPv4();
-        }
-
-        if (address.AddressFamily != AddressFamily.InterNetworkV6)
-        {
-            return address;
-        }
-
-        Span<byte> bytes = stackalloc byte[16];
-        address.TryWriteBytes(bytes, out _);
-        bytes[8..].Clear();
-        return new IPAddress(bytes);
-    }
-
-    private sealed class Record(IPAddress address, DateTimeOffset endsAt)
-    {
-        public IPAddress Address { get; } = address;
+        public UInt128 Host { get; } = host;
 
         public DateTimeOffset EndsAt { get; } = endsAt;
 

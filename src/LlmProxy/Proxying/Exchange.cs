@@ -44,6 +44,7 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
 
     public string Method { get; } = http.Request.Method;
 
+    /// <summary>The client behind proxies that are trusted (<see cref="ClientAddress"/>).</summary>
     public IPAddress? Client { get; } = http.Connection.RemoteIpAddress;
 
     public ProviderRoute? Route { get; set; }

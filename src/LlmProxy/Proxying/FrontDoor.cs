@@ -4,7 +4,8 @@ using LlmProxy.Secrets;
 namespace LlmProxy.Proxying;
 
 /// <summary>
-/// Where every request comes in: it gets its id, is looked over by the front gate, and goes to us or to a provider.
+/// Where every request comes in: it gets its id and its client's address, is looked over by the front gate, and goes to
+/// us or to a provider.
 /// </summary>
 internal static class FrontDoor
 {
@@ -15,8 +16,10 @@ internal static class FrontDoor
     {
         var pipeline = app.ApplicationServices.GetRequiredService<ProxyPipeline>();
         var clock = app.ApplicationServices.GetRequiredService<TimeProvider>();
+        var trusted = app.ApplicationServices.GetRequiredService<FrontOptions>().TrustedProxies;
         return app.Use((http, next) =>
         {
+            ClientAddress.Establish(http, trusted);
             var id = RequestId.Of(http.Request, clock);
             http.TraceIdentifier = managementToken.Is(id) ? RequestId.New(clock) : id;
             return EnterAsync(http, next, pipeline);

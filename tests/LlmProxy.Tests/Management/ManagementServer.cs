@@ -64,7 +64,7 @@ internal sealed class ManagementServer : IAsyncDisposable
         builder.Services.AddSingleton<TimeProvider>(clock);
         builder.Services.AddStorage(new StorageOptions(database));
         builder.Services.AddSecrets(new SecretsOptions(key: null, previousKey: null));
-        builder.Services.AddLimits();
+        builder.Services.AddLimits(LimitsOptions.None);
         builder.Services.AddProjects().AddProjectsApi();
         builder.Services.AddTokens().AddTokensApi();
         builder.Services.AddManagement(

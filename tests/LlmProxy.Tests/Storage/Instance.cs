@@ -59,7 +59,7 @@ internal sealed class Instance : IAsyncDisposable
             .AddStorage(new StorageOptions(folder.DatabasePath))
             .AddSecrets(secrets ?? new SecretsOptions(null, null))
             .AddProjects()
-            .AddLimits()
+            .AddLimits(LimitsOptions.None)
             .AddTokens()
             .AddSingleton(provider => new TokenGate(
                 provider.GetRequiredService<TokenStore>(), provider.GetRequiredService<TokenHasher>(),

@@ -12,6 +12,7 @@ using LlmProxy.Settings;
 using LlmProxy.Storage;
 using LlmProxy.Telemetry;
 using LlmProxy.Tokens;
+using LlmProxy.Usage;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -78,6 +79,7 @@ internal static partial class Server
             storage,
             SecretsOptions.Read(settings),
             ProviderOptions.Read(settings),
+            UsageOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);
         settings.RefuseUnknown();
@@ -99,6 +101,7 @@ internal static partial class Server
         builder.Services.AddStorage(options.Storage);
         builder.Services.AddSecrets(options.Secrets);
         builder.Services.AddProviders(options.Providers);
+        builder.Services.AddUsage(options.Usage);
         builder.Services.AddLimits();
         builder.Services.AddProjects();
         builder.Services.AddTokens();
@@ -168,4 +171,5 @@ internal sealed record ServerOptions(
     StorageOptions Storage,
     SecretsOptions Secrets,
     ProviderOptions Providers,
+    UsageOptions Usage,
     TelemetryOptions Telemetry);

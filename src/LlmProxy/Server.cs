@@ -12,6 +12,7 @@ using LlmProxy.Settings;
 using LlmProxy.Storage;
 using LlmProxy.Telemetry;
 using LlmProxy.Tokens;
+using LlmProxy.Usage;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -79,6 +80,7 @@ internal static partial class Server
             SecretsOptions.Read(settings),
             ProviderOptions.Read(settings),
             LimitsOptions.Read(settings),
+            UsageOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);
         settings.RefuseUnknown();
@@ -101,6 +103,7 @@ internal static partial class Server
         builder.Services.AddSecrets(options.Secrets);
         builder.Services.AddProviders(options.Providers);
         builder.Services.AddLimits(options.Limits);
+        builder.Services.AddUsage(options.Usage);
         builder.Services.AddProjects();
         builder.Services.AddTokens();
         builder.Services.AddManagement(options.Management, static (services, aborted) =>
@@ -170,4 +173,5 @@ internal sealed record ServerOptions(
     SecretsOptions Secrets,
     ProviderOptions Providers,
     LimitsOptions Limits,
+    UsageOptions Usage,
     TelemetryOptions Telemetry);

@@ -1,4 +1,3 @@
-using System.Text;
 using LlmProxy.Settings;
 
 namespace LlmProxy.Providers;
@@ -9,9 +8,6 @@ internal sealed record ProviderOptions(ProviderTable? Table)
 {
     private const string DefaultPath = "./config/api_providers.yaml";
     private const string BuiltIn = "api_providers.yaml";
-    private const int FileBytesMax = 1024 * 1024;
-
-    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     public static ProviderOptions Read(SettingsReader settings)
     {
@@ -26,7 +22,10 @@ internal sealed record ProviderOptions(ProviderTable? Table)
             ProviderSection.TimeoutMin, ProviderSection.TimeoutMax,
             "The longest wait for the headers of a provider's answer; bounds `response_header` of every provider.");
 
-        if (ReadText(path, settings) is not { } source)
+        var text = path is null && !File.Exists(DefaultPath)
+            ? ConfigFile.BuiltIn(BuiltIn)
+            : ConfigFile.Read(path ?? DefaultPath, "provider file", "API_CONFIG_PATH", settings);
+        if (text is not { } source)
         {
             return new ProviderOptions(Table: null);
         }
@@ -84,55 +83,5 @@ internal sealed record ProviderOptions(ProviderTable? Table)
         }
 
         return url;
-    }
-
-    private static (string Yaml, string Name)? ReadText(string? path, SettingsReader settings)
-    {
-        if (path is null && !File.Exists(DefaultPath))
-        {
-            using var reader = new StreamReader(typeof(ProviderOptions).Assembly.GetManifestResourceStream(BuiltIn)!);
-#pragma warning disable MA0045 // It is in memory: there is nothing to wait for.
-            return (reader.ReadToEnd(), $"built-in {BuiltIn}");
-#pragma warning restore MA0045
-        }
-
-        path ??= DefaultPath;
-        try
-        {
-            var bytes = new byte[FileBytesMax + 1];
-            var length = ReadFile(path, bytes);
-            if (length > FileBytesMax)
-            {
-                settings.Complain($"API_CONFIG_PATH: {path} is larger than 1 MiB, which no provider file is.");
-                return null;
-            }
-
-            ReadOnlySpan<byte> text = bytes.AsSpan(0, length);
-            return (StrictUtf8.GetString(text.StartsWith(Encoding.UTF8.Preamble) ? text[3..] : text), path);
-        }
-        catch (DecoderFallbackException)
-        {
-            settings.Complain($"API_CONFIG_PATH: {path} is not UTF-8 text.");
-            return null;
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException
-            or NotSupportedException)
-        {
-            settings.Complain($"API_CONFIG_PATH: the provider file {path} cannot be read: {failure.Message}");
-            return null;
-        }
-    }
-
-    /// <summary>Reads until the buffer is full, whatever the file says its length is: it may be a device.</summary>
-    private static int ReadFile(string path, Span<byte> buffer)
-    {
-        using var file = File.OpenHandle(path);
-        var length = 0;
-        while (length < buffer.Length && RandomAccess.Read(file, buffer[length..], length) is > 0 and var read)
-        {
-            length += read;
-        }
-
-        return length;
     }
 }

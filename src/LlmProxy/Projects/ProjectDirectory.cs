@@ -1,3 +1,4 @@
+using LlmProxy.Limits;
 using LlmProxy.Secrets;
 
 namespace LlmProxy.Projects;
@@ -8,7 +9,10 @@ internal sealed class ProjectDirectory(
 {
     /// <param name="name">Unique; a name that is taken is a fault.</param>
     /// <param name="providerKey">Sealed before it is stored.</param>
-    public async Task<ProjectOutcome> CreateAsync(string name, Secret providerKey)
+    /// <param name="end">Never, when null.</param>
+    /// <param name="limits">None, when null.</param>
+    public async Task<ProjectOutcome> CreateAsync(
+        string name, Secret providerKey, DateTimeOffset? end = null, LimitChange? limits = null)
     {
         var now = clock.GetUtcNow();
         var id = Guid.CreateVersion7(now);
@@ -19,20 +23,22 @@ internal sealed class ProjectDirectory(
             SealedKey = keys.Seal(id, providerKey),
             KeyLastFour = providerKey.LastFour,
             IsActive = true,
+            ExpiresAt = end?.ToUnixTimeMilliseconds(),
             CreatedAt = now.ToUnixTimeMilliseconds(),
             UpdatedAt = now.ToUnixTimeMilliseconds(),
             Version = 1,
         };
+        limits?.ApplyTo(project);
         var fault = await store.InsertAsync(project);
-        return new(fault == ProjectFault.None ? project.ToRow() : null, fault);
+        return new(fault == ProjectFault.None ? RowOf(project) : null, fault);
     }
 
     public async Task<ProjectRow?> FindAsync(Guid id, CancellationToken aborted) =>
-        (await store.FindAsync(id, aborted))?.ToRow();
+        await store.FindAsync(id, aborted) is { } project ? RowOf(project) : null;
 
     /// <summary>By name, those after <paramref name="afterName"/>.</summary>
     public async Task<IReadOnlyList<ProjectRow>> ListAsync(string afterName, int limit, CancellationToken aborted) =>
-        [.. (await store.ListAsync(afterName, limit, aborted)).Select(static project => project.ToRow())];
+        [.. (await store.ListAsync(afterName, limit, aborted)).Select(RowOf)];
 
     /// <summary>
     /// Requests that are running keep the provider key that they started with; the next one has the new one.
@@ -45,7 +51,7 @@ internal sealed class ProjectDirectory(
             live.Follow(changed);
         }
 
-        return new(changed?.ToRow(), fault);
+        return new(changed is null ? null : RowOf(changed), fault);
     }
 
     /// <summary>
@@ -84,6 +90,8 @@ internal sealed class ProjectDirectory(
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         project.Name = change.Name ?? project.Name;
         project.UpdatedAt = now;
+        project.ExpiresAt = change.End is { } end ? end.At?.ToUnixTimeMilliseconds() : project.ExpiresAt;
+        change.Limits.ApplyTo(project);
         if (change.ProviderKey is { } key)
         {
             (project.SealedKey, project.KeyLastFour) = (keys.Seal(id, key), key.LastFour);
@@ -94,4 +102,21 @@ internal sealed class ProjectDirectory(
             (project.IsActive, project.DeactivatedAt) = (isActive, isActive ? null : now);
         }
     }
+
+    private static ProjectRow RowOf(StoredProject project)
+    {
+        var (requests, tokens, cost) = UsedOf(project);
+        return new ProjectRow(
+            Guid.Parse(project.Id), project.Name, project.KeyLastFour, project.IsActive, At(project.DeactivatedAt),
+            At(project.ExpiresAt), LimitSet.Of(project), requests, tokens, cost, At(project.LastUsedAt),
+            DateTimeOffset.FromUnixTimeMilliseconds(project.CreatedAt),
+            DateTimeOffset.FromUnixTimeMilliseconds(project.UpdatedAt));
+
+        static DateTimeOffset? At(long? milliseconds) =>
+            milliseconds is { } some ? DateTimeOffset.FromUnixTimeMilliseconds(some) : null;
+    }
+
+    /// <summary>What its tokens have really used.</summary>
+    private static (long Requests, long Tokens, long Cost) UsedOf(StoredProject project) =>
+        (project.RequestCount, project.TokenCount, project.Cost);
 }

@@ -115,7 +115,7 @@ internal sealed class ProjectStore(Database database)
 }
 
 /// <summary>A row of <c>projects</c>.</summary>
-internal sealed class StoredProject : IStoredLimits
+internal sealed class StoredProject : ILimitColumns
 {
     public string Id { get; set; } = string.Empty;
 
@@ -162,9 +162,4 @@ internal sealed class StoredProject : IStoredLimits
     public long UpdatedAt { get; set; }
 
     public long Version { get; set; }
-
-    public ProjectRow ToRow() => new(
-        Guid.Parse(Id), Name, KeyLastFour, IsActive,
-        DeactivatedAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null,
-        DateTimeOffset.FromUnixTimeMilliseconds(CreatedAt), DateTimeOffset.FromUnixTimeMilliseconds(UpdatedAt));
 }

@@ -104,7 +104,8 @@ internal sealed class TokenStore(Database database)
                     requests_per_minute = @RequestsPerMinute, max_concurrent = @MaxConcurrent,
                     max_tokens = @MaxTokens, tokens_per_minute = @TokensPerMinute, max_cost = @MaxCost,
                     allowed_models = @AllowedModels, allowed_endpoints = @AllowedEndpoints,
-                    allowed_origins = @AllowedOrigins, revoked_at = @RevokedAt, updated_at = @UpdatedAt, version = @Version
+                    allowed_origins = @AllowedOrigins, revoked_at = @RevokedAt, updated_at = @UpdatedAt,
+                    version = @Version
                 WHERE id = @Id
                 """, token, transaction);
             ChangeStore.Note(connection, transaction, ChangeStore.Token, token.Id);
@@ -143,7 +144,7 @@ internal sealed class TokenStore(Database database)
 internal sealed record FoundToken(StoredToken Token, StoredProject Project);
 
 /// <summary>A row of <c>tokens</c>.</summary>
-internal sealed class StoredToken : IStoredLimits
+internal sealed class StoredToken : ILimitColumns
 {
     public string Id { get; set; } = string.Empty;
 

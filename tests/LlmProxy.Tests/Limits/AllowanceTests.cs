@@ -1,5 +1,6 @@
 using System.Data.Common;
 using LlmProxy.Http;
+using LlmProxy.Limits;
 using LlmProxy.Storage;
 using LlmProxy.Tests.Storage;
 using LlmProxy.Tokens;
@@ -180,7 +181,7 @@ public sealed class AllowanceTests : IDisposable
         var token = await instance.GivenATokenAsync(maxRequests: 2);
         await instance.SpendAllAsync(token);
 
-        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 5, null));
+        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, new LimitChange { MaxRequests = 5 }, null));
 
         Assert.Equal(3, await instance.SpendAllAsync(token));
     }
@@ -195,7 +196,8 @@ public sealed class AllowanceTests : IDisposable
             Assert.True(await instance.TrySpendAsync(token));
         }
 
-        var row = await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 5, null));
+        var row = await instance.Issuer.ChangeAsync(
+            token.Id, new TokenChange(null, new LimitChange { MaxRequests = 5 }, null));
 
         Assert.Equal(10, row!.RequestCount);
         Assert.Equal(0, await instance.SpendAllAsync(token));
@@ -212,7 +214,7 @@ public sealed class AllowanceTests : IDisposable
             Assert.Null(await grant.Allowance.ReserveAsync(Aborted));
         }
 
-        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 9, null));
+        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, new LimitChange { MaxRequests = 9 }, null));
         grant.Allowance.Release();
 
         Assert.Same(Refusal.AllowanceSpent, await grant.Allowance.ReserveAsync(Aborted));
@@ -227,13 +229,13 @@ public sealed class AllowanceTests : IDisposable
         var token = await instance.GivenATokenAsync(maxRequests: 2);
         await instance.SpendAllAsync(token);
 
-        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 0, null));
+        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, new LimitChange { MaxRequests = 0 }, null));
         for (var i = 0; i < 10; i++)
         {
             Assert.True(await instance.TrySpendAsync(token));
         }
 
-        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 15, null));
+        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, new LimitChange { MaxRequests = 15 }, null));
 
         Assert.Equal(3, await instance.SpendAllAsync(token));
         Assert.Equal(15, (await instance.RowOfAsync(token)).RequestCount);

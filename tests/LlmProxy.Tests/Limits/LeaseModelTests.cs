@@ -1,4 +1,5 @@
 using CsCheck;
+using LlmProxy.Limits;
 using LlmProxy.Tests.Storage;
 using LlmProxy.Tokens;
 using Xunit;
@@ -68,7 +69,8 @@ public sealed class LeaseModelTests
                     break;
                 case Act.ChangeLimit:
                     limit = amount;
-                    await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, limit, null));
+                    await instance.Issuer.ChangeAsync(
+                        token.Id, new TokenChange(null, new LimitChange { MaxRequests = limit }, null));
                     await instances[1 - number].Watch.CatchUpAsync(Aborted);
                     break;
                 case Act.Rest:

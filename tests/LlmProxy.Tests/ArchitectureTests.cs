@@ -27,7 +27,7 @@ public sealed class ArchitectureTests
         ["Storage"] = ["Secrets", "Settings"],
         ["Management"] = ["Http", "Secrets", "Settings", "Storage"],
         ["Providers"] = ["Http", "Secrets", "Settings"],
-        ["Limits"] = ["Http", "Providers", "Settings", "Storage"],
+        ["Limits"] = ["Http", "Management", "Providers", "Settings", "Storage"],
         ["Usage"] = ["Http", "Management", "Providers", "Settings", "Storage"],
         ["Projects"] = ["Http", "Limits", "Management", "Providers", "Secrets", "Settings", "Storage"],
         ["Tokens"] = ["Http", "Limits", "Management", "Projects", "Providers", "Secrets", "Settings", "Storage"],

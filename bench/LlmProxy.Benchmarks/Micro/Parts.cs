@@ -65,7 +65,7 @@ internal sealed class Parts : IAsyncDisposable
         services.AddSingleton(TimeProvider.System);
         services.AddStorage(storage);
         services.AddSecrets(SecretsOptions.Read(settings));
-        services.AddLimits();
+        services.AddLimits(LimitsOptions.None);
         services.AddProjects();
         services.AddTokens();
         var parts = new Parts(services.BuildServiceProvider(), folder, providers.Table!);
@@ -108,7 +108,8 @@ internal sealed class Parts : IAsyncDisposable
         var project = await _services.GetRequiredService<ProjectDirectory>()
             .CreateAsync("benchmark", new Secret("sk-benchmark-0123456789abcdefghij"));
         var issued = await _services.GetRequiredService<TokenIssuer>()
-            .IssueAsync(project.Row!.Id, TimeSpan.FromDays(1), maxRequests: null);
+            .IssueAsync(new TokenOrder(
+                project.Row!.Id, TimeProvider.System.GetUtcNow().AddDays(1), LimitChange.None));
         Token = issued.Secret!.Reveal();
     }
 }

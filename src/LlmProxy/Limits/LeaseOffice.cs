@@ -65,8 +65,14 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
         : old.PerMinute == limit ? old
         : new RateWindow(limit, clock, taken: old.PerMinute - old.Remaining);
 
-    /// <summary>By how much the store's counts of an owner are ahead of what was really spent.</summary>
-    public Amounts UnspentOf(AccountId id) => _watched.TryGetValue(id, out var known) ? known.Unspent() : default;
+    /// <summary>What an owner has really used: what the store counts, less what was leased and not spent.</summary>
+    public (long Requests, long Tokens, long Cost) UsedOf(AccountId id, in Amounts counted)
+    {
+        var unspent = _watched.TryGetValue(id, out var known) ? known.Unspent() : default;
+        return (Used(counted, Unit.Requests), Used(counted, Unit.Tokens), Used(counted, Unit.Cost));
+
+        long Used(in Amounts counts, Unit unit) => Math.Max(0, counts[(int)unit] - unspent[(int)unit]);
+    }
 
     public void Watch(Account account) => _watched.TryAdd(account.Id, account);
 

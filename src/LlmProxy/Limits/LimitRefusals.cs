@@ -71,7 +71,7 @@ internal static class LimitRefusals
     {
         Unit.Requests => Text($"{amount} request{(amount == 1 ? "" : "s")}"),
         Unit.Tokens => Text($"{amount} token{(amount == 1 ? "" : "s")}"),
-        _ => "$" + MicroDollars.Show(amount),
+        _ => "$" + UsDollars.Show(amount),
     };
 
     public static string NameOf(AccountKind kind) => kind == AccountKind.Token ? "token" : "project";

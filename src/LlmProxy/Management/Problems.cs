@@ -57,6 +57,10 @@ internal static class Problems
 
     public static Problem MissingField(string name) => Problem.Of(400, "missing_field", $"'{name}' is required.", name);
 
+    /// <summary>One of two members that mean the same must be there.</summary>
+    public static Problem MissingField(string name, string otherName) =>
+        Problem.Of(400, "missing_field", $"'{name}' or '{otherName}' is required.", name);
+
     /// <param name="name">The member or query parameter.</param>
     /// <param name="expectation">Completes the sentence "'name' must …".</param>
     public static Problem InvalidField(string name, string expectation) =>

@@ -15,7 +15,7 @@ internal static class StrictJson
 {
     public const int BodyBytesMax = 64 * 1024;
 
-    // Requests are flat; the reader needs one level to see that a member is an object where it must not be.
+    // Members are flat, or lists of texts; the reader goes deeper to see what a member is where it must not be.
     private const int DepthMax = 4;
     private const int ShownCharactersMax = 64;
 
@@ -95,23 +95,55 @@ internal static class StrictJson
             }
 
             reader.Read();
-            if (reader.TokenType == JsonTokenType.Null && !member.IsSetNullable)
+            if (InspectValue(ref reader, member) is { } problem)
             {
-                return Problems.InvalidField(name, Expectation(member));
+                return problem;
             }
-
-            if (reader.TokenType == JsonTokenType.String && HoldsControls(reader.GetString()!))
-            {
-                return Problems.InvalidField(name, "not hold control characters");
-            }
-
-            reader.Skip();
         }
 
         // Whatever follows the object makes this throw.
         reader.Read();
         return null;
     }
+
+    private static Problem? InspectValue(ref Utf8JsonReader reader, JsonPropertyInfo member)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.Null when !member.IsSetNullable:
+                return Problems.InvalidField(member.Name, Expectation(member));
+            case JsonTokenType.Number when member.PropertyType == typeof(string):
+                return Problems.InvalidField(member.Name, $"{Expectation(member)}: put the number into quotes");
+            case JsonTokenType.String:
+                return FaultOfText(ref reader, member);
+            case JsonTokenType.StartArray when member.PropertyType == typeof(IReadOnlyList<string>):
+                return InspectList(ref reader, member);
+            default:
+                reader.Skip();
+                return null;
+        }
+    }
+
+    private static Problem? InspectList(ref Utf8JsonReader reader, JsonPropertyInfo member)
+    {
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            var problem = reader.TokenType == JsonTokenType.String
+                ? FaultOfText(ref reader, member)
+                : Problems.InvalidField(member.Name, Expectation(member));
+            if (problem is not null)
+            {
+                return problem;
+            }
+        }
+
+        return null;
+    }
+
+    private static Problem? FaultOfText(ref Utf8JsonReader reader, JsonPropertyInfo member) =>
+        HoldsControls(reader.GetString()!)
+            ? Problems.InvalidField(member.Name, "not hold control characters")
+            : null;
 
     private static Problem? FindMissing(JsonTypeInfo type, HashSet<string> given)
     {
@@ -136,6 +168,7 @@ internal static class StrictJson
             _ when type == typeof(bool) => "be true or false",
             _ when type == typeof(long) => "be a whole number",
             _ when type == typeof(Guid) => "be a UUID",
+            _ when type == typeof(IReadOnlyList<string>) => "be a list of strings",
             _ => "be a string",
         };
         return member.IsSetNullable ? $"{expected} or null" : expected;

@@ -10,6 +10,12 @@ internal sealed record ProjectRow(
     string KeyLastFour,
     bool IsActive,
     DateTimeOffset? DeactivatedAt,
+    DateTimeOffset? ExpiresAt,
+    LimitSet Limits,
+    long RequestCount,
+    long TokenCount,
+    long Cost,
+    DateTimeOffset? LastUsedAt,
     DateTimeOffset CreatedAt,
     DateTimeOffset UpdatedAt);
 
@@ -50,7 +56,15 @@ internal sealed class Project(Guid id, ProjectState state, Account account)
 internal sealed record ProjectState(string Name, bool IsActive, long ExpiresAt, Secret ProviderKey, long Version);
 
 /// <summary>What a PATCH may change; null leaves it as it is.</summary>
-internal sealed record ProjectChange(string? Name, Secret? ProviderKey, bool? IsActive);
+internal sealed record ProjectChange(string? Name, Secret? ProviderKey, bool? IsActive)
+{
+    public ProjectEnd? End { get; init; }
+
+    public LimitChange Limits { get; init; } = LimitChange.None;
+}
+
+/// <summary>From when on the tokens of a project are refused; null is never.</summary>
+internal readonly record struct ProjectEnd(DateTimeOffset? At);
 
 /// <summary>Why a project was not made or changed.</summary>
 internal enum ProjectFault

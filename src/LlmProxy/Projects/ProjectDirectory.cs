@@ -1,14 +1,19 @@
+using LlmProxy.Limits;
 using LlmProxy.Secrets;
 
 namespace LlmProxy.Projects;
 
 /// <summary>What management does with tenants: make, find, list, change, delete.</summary>
 internal sealed class ProjectDirectory(
-    ProjectStore store, ProjectKeys keys, LiveProjects live, SecretsOptions secrets, TimeProvider clock)
+    ProjectStore store, ProjectKeys keys, LiveProjects live, LeaseOffice leases, SecretsOptions secrets,
+    TimeProvider clock)
 {
     /// <param name="name">Unique; a name that is taken is a fault.</param>
     /// <param name="providerKey">Sealed before it is stored.</param>
-    public async Task<ProjectOutcome> CreateAsync(string name, Secret providerKey)
+    /// <param name="end">Never, when null.</param>
+    /// <param name="limits">None, when null.</param>
+    public async Task<ProjectOutcome> CreateAsync(
+        string name, Secret providerKey, DateTimeOffset? end = null, LimitChange? limits = null)
     {
         var now = clock.GetUtcNow();
         var id = Guid.CreateVersion7(now);
@@ -19,33 +24,42 @@ internal sealed class ProjectDirectory(
             SealedKey = keys.Seal(id, providerKey),
             KeyLastFour = providerKey.LastFour,
             IsActive = true,
+            ExpiresAt = end?.ToUnixTimeMilliseconds(),
             CreatedAt = now.ToUnixTimeMilliseconds(),
             UpdatedAt = now.ToUnixTimeMilliseconds(),
             Version = 1,
         };
+        limits?.ApplyTo(project);
         var fault = await store.InsertAsync(project);
-        return new(fault == ProjectFault.None ? project.ToRow() : null, fault);
+        return new(fault == ProjectFault.None ? RowOf(project) : null, fault);
     }
 
-    public async Task<ProjectRow?> FindAsync(Guid id, CancellationToken aborted) =>
-        (await store.FindAsync(id, aborted))?.ToRow();
+    public async Task<ProjectRow?> FindAsync(Guid id, CancellationToken aborted)
+    {
+        await leases.SettleAsync();
+        return await store.FindAsync(id, aborted) is { } project ? RowOf(project) : null;
+    }
 
     /// <summary>By name, those after <paramref name="afterName"/>.</summary>
-    public async Task<IReadOnlyList<ProjectRow>> ListAsync(string afterName, int limit, CancellationToken aborted) =>
-        [.. (await store.ListAsync(afterName, limit, aborted)).Select(static project => project.ToRow())];
+    public async Task<IReadOnlyList<ProjectRow>> ListAsync(string afterName, int limit, CancellationToken aborted)
+    {
+        await leases.SettleAsync();
+        return [.. (await store.ListAsync(afterName, limit, aborted)).Select(RowOf)];
+    }
 
     /// <summary>
     /// Requests that are running keep the provider key that they started with; the next one has the new one.
     /// </summary>
     public async Task<ProjectOutcome> ChangeAsync(Guid id, ProjectChange change)
     {
+        await leases.SettleAsync();
         var (changed, fault) = await store.ChangeAsync(id, project => Apply(change, id, project));
         if (changed is not null)
         {
             live.Follow(changed);
         }
 
-        return new(changed?.ToRow(), fault);
+        return new(changed is null ? null : RowOf(changed), fault);
     }
 
     /// <summary>
@@ -84,6 +98,8 @@ internal sealed class ProjectDirectory(
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         project.Name = change.Name ?? project.Name;
         project.UpdatedAt = now;
+        project.ExpiresAt = change.End is { } end ? end.At?.ToUnixTimeMilliseconds() : project.ExpiresAt;
+        change.Limits.ApplyTo(project);
         if (change.ProviderKey is { } key)
         {
             (project.SealedKey, project.KeyLastFour) = (keys.Seal(id, key), key.LastFour);
@@ -93,5 +109,19 @@ internal sealed class ProjectDirectory(
         {
             (project.IsActive, project.DeactivatedAt) = (isActive, isActive ? null : now);
         }
+    }
+
+    private ProjectRow RowOf(StoredProject project)
+    {
+        var id = Guid.Parse(project.Id);
+        var (requests, tokens, cost) = leases.UsedOf(AccountId.OfProject(id), project.Spent);
+        return new ProjectRow(
+            id, project.Name, project.KeyLastFour, project.IsActive, At(project.DeactivatedAt),
+            At(project.ExpiresAt), LimitSet.Of(project), requests, tokens, cost, At(project.LastUsedAt),
+            DateTimeOffset.FromUnixTimeMilliseconds(project.CreatedAt),
+            DateTimeOffset.FromUnixTimeMilliseconds(project.UpdatedAt));
+
+        static DateTimeOffset? At(long? milliseconds) =>
+            milliseconds is { } some ? DateTimeOffset.FromUnixTimeMilliseconds(some) : null;
     }
 }

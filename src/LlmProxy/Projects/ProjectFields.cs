@@ -1,5 +1,7 @@
 using LlmProxy.Http;
+using LlmProxy.Limits;
 using LlmProxy.Management;
+using LlmProxy.Secrets;
 
 namespace LlmProxy.Projects;
 
@@ -9,23 +11,54 @@ internal static class ProjectFields
     public const int NameLengthMax = 100;
     public const int KeyLengthMax = 512;
 
+    private const int DaysMax = 3_650;
     private const string Name = "name";
     private const string IsActive = "is_active";
     private const string ApiKey = "api_key";
+    private const string ExpiresAt = "expires_at";
     private const string RevokeTokens = "revoke_tokens";
     private const string OpenAiApiKey = "openai_api_key";
 
-    public static Problem? FaultOf(JsonBody<CreateProject> body)
+    /// <summary>The project that the body asks for, or what is wrong with it.</summary>
+    public static (Problem? Problem, ProjectOrder? Order) Read(JsonBody<CreateProject> body, DateTimeOffset now)
     {
         if (!body.Has(ApiKey) && !body.Has(OpenAiApiKey))
         {
-            return Problems.MissingField(ApiKey);
+            return (Problems.MissingField(ApiKey), null);
         }
 
-        return FaultOfName(body.Value.Name) ?? FaultOfKeys(body, body.Value.ApiKey, body.Value.OpenaiApiKey);
+        var wanted = body.Value;
+        var (limitProblem, limits) = LimitFields.Read(body);
+        var (endProblem, end) = ReadEnd(wanted.ExpiresAt, now);
+        var problem = FaultOfName(wanted.Name) ?? FaultOfKeys(body, wanted.ApiKey, wanted.OpenaiApiKey)
+            ?? endProblem ?? limitProblem;
+        return problem is null
+            ? (null, new ProjectOrder(wanted.Name, wanted.Key(), end.At, limits))
+            : (problem, null);
     }
 
-    public static Problem? FaultOf(JsonBody<ChangeProject> body)
+    /// <summary>The change that the body asks for, or what is wrong with it.</summary>
+    public static (Problem? Problem, ProjectChange? Change) Read(JsonBody<ChangeProject> body, DateTimeOffset now)
+    {
+        var wanted = body.Value;
+        var (limitProblem, limits) = LimitFields.Read(body);
+        var (endProblem, end) = ReadEnd(wanted.ExpiresAt, now);
+        if ((FaultOf(body) ?? endProblem ?? limitProblem) is { } problem)
+        {
+            return (problem, null);
+        }
+
+        return (null, new ProjectChange(
+            body.Has(Name) ? wanted.Name : null,
+            body.Has(ApiKey) || body.Has(OpenAiApiKey) ? wanted.Key() : null,
+            body.Has(IsActive) ? wanted.IsActive : null)
+        {
+            End = body.Has(ExpiresAt) ? end : null,
+            Limits = limits,
+        });
+    }
+
+    private static Problem? FaultOf(JsonBody<ChangeProject> body)
     {
         if (body.MemberCount == 0)
         {
@@ -41,10 +74,16 @@ internal static class ProjectFields
             ?? FaultOfKeys(body, body.Value.ApiKey, body.Value.OpenaiApiKey);
     }
 
-    public static ProjectChange ChangeOf(JsonBody<ChangeProject> body) => new(
-        body.Has(Name) ? body.Value.Name : null,
-        body.Has(ApiKey) || body.Has(OpenAiApiKey) ? body.Value.Key() : null,
-        body.Has(IsActive) ? body.Value.IsActive : null);
+    private static (Problem? Problem, ProjectEnd End) ReadEnd(string? text, DateTimeOffset now)
+    {
+        if (text is null)
+        {
+            return (null, default);
+        }
+
+        var (problem, at) = InstantField.Read(ExpiresAt, text, now, DaysMax);
+        return (problem, new ProjectEnd(at));
+    }
 
     private static Problem? FaultOfName(string name)
     {
@@ -81,4 +120,17 @@ internal static class ProjectFields
             ? Problems.InvalidField(field, "be the whole key, not its shortened form")
             : null;
     }
+}
+
+/// <summary>A project that is wanted. Not a record, because records print their members.</summary>
+internal sealed class ProjectOrder(string name, Secret providerKey, DateTimeOffset? end, LimitChange limits)
+{
+    public string Name => name;
+
+    public Secret ProviderKey => providerKey;
+
+    /// <summary>Null is never.</summary>
+    public DateTimeOffset? End => end;
+
+    public LimitChange Limits => limits;
 }

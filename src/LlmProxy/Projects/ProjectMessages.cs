@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using LlmProxy.Limits;
 using LlmProxy.Secrets;
 
 namespace LlmProxy.Projects;
@@ -9,7 +10,7 @@ namespace LlmProxy.Projects;
 /// Not a record, because records print their members and one of these is a secret. Members that may be absent are set
 /// and not init, because the generated reader overwrites an init member with null when it is absent.
 /// </remarks>
-internal sealed class CreateProject
+internal sealed class CreateProject : ILimitFields
 {
     /// <summary>Unique among the projects.</summary>
     /// <example>research</example>
@@ -27,11 +28,49 @@ internal sealed class CreateProject
     [StringLength(ProjectFields.KeyLengthMax, MinimumLength = 1)]
     public string OpenaiApiKey { get; set; } = string.Empty;
 
+    /// <summary>
+    /// From when on its tokens are refused: RFC 3339, in the future and at most 3650 days away. Null: never.
+    /// </summary>
+    /// <example>2026-12-31T23:59:59Z</example>
+    public string? ExpiresAt { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxRequests"/>
+    [Range(0, LimitFields.CountMax)]
+    public long? MaxRequests { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.RequestsPerMinute"/>
+    [Range(0, RateWindow.PerMinuteMax)]
+    public long? RequestsPerMinute { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxConcurrent"/>
+    [Range(0, LimitFields.ConcurrentMax)]
+    public long? MaxConcurrent { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxTokens"/>
+    [Range(0, LimitFields.CountMax)]
+    public long? MaxTokens { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.TokensPerMinute"/>
+    [Range(0, RateWindow.PerMinuteMax)]
+    public long? TokensPerMinute { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxCostUsd"/>
+    public string? MaxCostUsd { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedModels"/>
+    public IReadOnlyList<string>? AllowedModels { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedEndpoints"/>
+    public IReadOnlyList<string>? AllowedEndpoints { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedOrigins"/>
+    public IReadOnlyList<string>? AllowedOrigins { get; init; }
+
     public Secret Key() => new(ApiKey.Length > 0 ? ApiKey : OpenaiApiKey);
 }
 
 /// <summary>What to change in a project; members that are absent stay as they are.</summary>
-internal sealed class ChangeProject
+internal sealed class ChangeProject : ILimitFields
 {
     /// <summary>Unique among the projects.</summary>
     /// <example>research</example>
@@ -53,6 +92,44 @@ internal sealed class ChangeProject
 
     /// <summary>Also revoke the project's tokens, for good. Only together with `is_active: false`.</summary>
     public bool RevokeTokens { get; init; }
+
+    /// <summary>
+    /// From when on its tokens are refused: RFC 3339, in the future and at most 3650 days away. Null: never.
+    /// </summary>
+    /// <example>2026-12-31T23:59:59Z</example>
+    public string? ExpiresAt { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxRequests"/>
+    [Range(0, LimitFields.CountMax)]
+    public long? MaxRequests { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.RequestsPerMinute"/>
+    [Range(0, RateWindow.PerMinuteMax)]
+    public long? RequestsPerMinute { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxConcurrent"/>
+    [Range(0, LimitFields.ConcurrentMax)]
+    public long? MaxConcurrent { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxTokens"/>
+    [Range(0, LimitFields.CountMax)]
+    public long? MaxTokens { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.TokensPerMinute"/>
+    [Range(0, RateWindow.PerMinuteMax)]
+    public long? TokensPerMinute { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxCostUsd"/>
+    public string? MaxCostUsd { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedModels"/>
+    public IReadOnlyList<string>? AllowedModels { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedEndpoints"/>
+    public IReadOnlyList<string>? AllowedEndpoints { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedOrigins"/>
+    public IReadOnlyList<string>? AllowedOrigins { get; init; }
 
     public Secret Key() => new(ApiKey.Length > 0 ? ApiKey : OpenaiApiKey);
 }
@@ -80,6 +157,57 @@ internal sealed record ProjectAnswer
     /// <summary>When the project was switched off; null while it is active.</summary>
     public required DateTime? DeactivatedAt { get; init; }
 
+    /// <summary>From this instant on the project's tokens are refused; null: never.</summary>
+    public required DateTime? ExpiresAt { get; init; }
+
+    /// <summary>Requests, for good; null: no limit.</summary>
+    /// <example>1000</example>
+    public required long? MaxRequests { get; init; }
+
+    /// <summary>Requests in a minute; null: no limit.</summary>
+    /// <example>60</example>
+    public required long? RequestsPerMinute { get; init; }
+
+    /// <summary>Requests that run at the same time; null: no limit.</summary>
+    /// <example>5</example>
+    public required long? MaxConcurrent { get; init; }
+
+    /// <summary>Prompt and completion tokens, for good; null: no limit.</summary>
+    /// <example>1000000</example>
+    public required long? MaxTokens { get; init; }
+
+    /// <summary>Prompt and completion tokens in a minute; null: no limit.</summary>
+    /// <example>20000</example>
+    public required long? TokensPerMinute { get; init; }
+
+    /// <summary>US dollars, for good, with six decimals; null: no limit.</summary>
+    /// <example>"10.500000"</example>
+    public required string? MaxCostUsd { get; init; }
+
+    /// <summary>Patterns of the models that may be named; null: any.</summary>
+    public required IReadOnlyList<string>? AllowedModels { get; init; }
+
+    /// <summary>Endpoints that may be called; null: all that the provider allows.</summary>
+    public required IReadOnlyList<string>? AllowedEndpoints { get; init; }
+
+    /// <summary>Web pages from which it may be used; null: no limit.</summary>
+    public required IReadOnlyList<string>? AllowedOrigins { get; init; }
+
+    /// <summary>Requests that its tokens have made.</summary>
+    /// <example>17</example>
+    public required long RequestCount { get; init; }
+
+    /// <summary>Prompt and completion tokens that these used.</summary>
+    /// <example>52000</example>
+    public required long TokenCount { get; init; }
+
+    /// <summary>US dollars that these cost, with six decimals.</summary>
+    /// <example>"0.120000"</example>
+    public required string CostUsd { get; init; }
+
+    /// <summary>When one of its tokens was last used; null if never.</summary>
+    public required DateTime? LastUsedAt { get; init; }
+
     /// <summary>When the project was created.</summary>
     /// <example>2026-01-31T12:00:00Z</example>
     public required DateTime CreatedAt { get; init; }
@@ -95,6 +223,20 @@ internal sealed record ProjectAnswer
         ApiKeyLastFour = row.KeyLastFour,
         IsActive = row.IsActive,
         DeactivatedAt = row.DeactivatedAt?.UtcDateTime,
+        ExpiresAt = row.ExpiresAt?.UtcDateTime,
+        MaxRequests = row.Limits.MaxRequests,
+        RequestsPerMinute = row.Limits.RequestsPerMinute,
+        MaxConcurrent = row.Limits.MaxConcurrent,
+        MaxTokens = row.Limits.MaxTokens,
+        TokensPerMinute = row.Limits.TokensPerMinute,
+        MaxCostUsd = UsDollars.Write(row.Limits.MaxCost),
+        AllowedModels = row.Limits.ModelPatterns(),
+        AllowedEndpoints = row.Limits.AllowedEndpoints?.Patterns,
+        AllowedOrigins = row.Limits.AllowedOrigins,
+        RequestCount = row.RequestCount,
+        TokenCount = row.TokenCount,
+        CostUsd = UsDollars.Write(row.Cost),
+        LastUsedAt = row.LastUsedAt?.UtcDateTime,
         CreatedAt = row.CreatedAt.UtcDateTime,
         UpdatedAt = row.UpdatedAt.UtcDateTime,
     };

@@ -115,7 +115,7 @@ internal sealed class ProjectStore(Database database)
 }
 
 /// <summary>A row of <c>projects</c>.</summary>
-internal sealed class StoredProject : IStoredLimits
+internal sealed class StoredProject : ILimitColumns
 {
     public string Id { get; set; } = string.Empty;
 
@@ -165,9 +165,4 @@ internal sealed class StoredProject : IStoredLimits
 
     /// <summary>What the store says was spent.</summary>
     public Amounts Spent => Amounts.Of(RequestCount, TokenCount, Cost);
-
-    public ProjectRow ToRow() => new(
-        Guid.Parse(Id), Name, KeyLastFour, IsActive,
-        DeactivatedAt is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null,
-        DateTimeOffset.FromUnixTimeMilliseconds(CreatedAt), DateTimeOffset.FromUnixTimeMilliseconds(UpdatedAt));
 }

@@ -59,15 +59,16 @@ internal static class ProjectsApi
 
     /// <summary>Create a project</summary>
     /// <remarks>The provider key is sealed at once and not shown again, but for its last four characters.</remarks>
-    internal static async Task<IResult> CreateAsync(HttpContext http, ProjectDirectory directory)
+    internal static async Task<IResult> CreateAsync(HttpContext http, ProjectDirectory directory, TimeProvider clock)
     {
         var body = await StrictJson.ReadAsync(http.Request, ProjectsJson.Default.CreateProject);
-        if ((body.Problem ?? ProjectFields.FaultOf(body)) is { } problem)
+        var (problem, order) = body.Problem is { } fault ? (fault, null) : ProjectFields.Read(body, clock.GetUtcNow());
+        if (order is null)
         {
-            return problem.ToResult();
+            return problem!.ToResult();
         }
 
-        var outcome = await directory.CreateAsync(body.Value.Name, body.Value.Key());
+        var outcome = await directory.CreateAsync(order.Name, order.ProviderKey, order.End, order.Limits);
         if (outcome.Row is { } created)
         {
             http.Response.Headers.Location = $"/manage/projects/{created.Id:D}";
@@ -89,12 +90,13 @@ internal static class ProjectsApi
     /// project off refuses its tokens until it is switched on again.
     /// </remarks>
     internal static async Task<IResult> ChangeAsync(
-        string id, HttpRequest request, ProjectDirectory directory, ProjectTokens tokens)
+        string id, HttpRequest request, ProjectDirectory directory, ProjectTokens tokens, TimeProvider clock)
     {
         var body = await StrictJson.ReadAsync(request, ProjectsJson.Default.ChangeProject);
-        if ((body.Problem ?? ProjectFields.FaultOf(body)) is { } problem)
+        var (problem, change) = body.Problem is { } fault ? (fault, null) : ProjectFields.Read(body, clock.GetUtcNow());
+        if (change is null)
         {
-            return problem.ToResult();
+            return problem!.ToResult();
         }
 
         if (IdOf(id) is not { } project)
@@ -102,7 +104,7 @@ internal static class ProjectsApi
             return Problems.NotFound("project").ToResult();
         }
 
-        var outcome = await directory.ChangeAsync(project, ProjectFields.ChangeOf(body));
+        var outcome = await directory.ChangeAsync(project, change);
         if (outcome.Row is not null && body.Value.RevokeTokens)
         {
             await tokens.RevokeAllAsync(project);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Frozen;
 using LlmProxy.Http;
 
@@ -14,8 +13,6 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
     private const int IdleConnectionsMax = 1_000_000;
 
     private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
-
-    private static readonly SearchValues<char> NoHostCharacters = SearchValues.Create(@"/?#@\,*");
 
     // A key in one of these would break the request or be sent on by machines that do not know it for a secret.
     private static readonly FrozenSet<string> NoKeyHeaders = FrozenSet.ToFrozenSet(
@@ -126,26 +123,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
     private string[] ReadRequiredHeaders() =>
         ReadList("required_headers", static name => HeaderName.IsValid(name) ? null : "is not a header name");
 
-    private string[] ReadOrigins() => ReadList("allowed_origins", FaultOfOrigin);
-
-    /// <summary>An entry that no browser would ever send is a mistake that nobody would find.</summary>
-    private static string? FaultOfOrigin(string origin)
-    {
-        var colon = origin.IndexOf("://", StringComparison.Ordinal);
-        var host = colon < 0 ? string.Empty : origin[(colon + "://".Length)..];
-        return origin switch
-        {
-            "*" => "is not supported: every origin is listed by itself",
-            "null" => "is what pages without an origin send, so it would let all of them in",
-            _ when host.Length == 0 => "must be scheme://host or scheme://host:port",
-            _ when origin.AsSpan().ContainsAnyExceptInRange('!', '~') || host.AsSpan().ContainsAny(NoHostCharacters) =>
-                "must be scheme://host or scheme://host:port, without a path or a closing slash",
-            _ when origin.Any(char.IsAsciiLetterUpper) => "has a capital letter, which browsers never send here",
-            _ when Uri.TryCreate(origin, UriKind.Absolute, out var url) && url.IsDefaultPort && HasPort(host) =>
-                "names the scheme's own port, which browsers leave out",
-            _ => null,
-        };
-    }
+    private string[] ReadOrigins() => ReadList("allowed_origins", Origins.FaultOf);
 
     private List<ParamRule> ReadParamRules()
     {
@@ -251,6 +229,4 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
 
     private void Complain(ConfigPlace place, string key, string predicate) =>
         complaints.Add(place, $"{section.NameOf(key)} {predicate}");
-
-    private static bool HasPort(string host) => host.AsSpan().TrimEnd("0123456789") is [.., ':'];
 }

@@ -1,21 +1,38 @@
+using LlmProxy.Limits;
 using LlmProxy.Secrets;
 
 namespace LlmProxy.Tokens;
 
 /// <summary>A token as management sees it. Its secret is in no row and no answer but the one that issued it.</summary>
+/// <param name="Id">A UUIDv7.</param>
+/// <param name="ProjectId">The project that it belongs to.</param>
+/// <param name="IsActive">Not revoked.</param>
+/// <param name="ExpiresAt">From this instant on it is refused.</param>
+/// <param name="Limits">As they were set.</param>
+/// <param name="RequestCount">Requests that it has made.</param>
+/// <param name="TokenCount">Prompt and completion tokens that these used.</param>
+/// <param name="Cost">Micro-dollars that these cost.</param>
+/// <param name="CreatedAt">When it was issued.</param>
+/// <param name="LastUsedAt">Null when it never was.</param>
+/// <param name="RevokedAt">Null when it is not.</param>
 internal sealed record TokenRow(
     Guid Id,
     Guid ProjectId,
     bool IsActive,
     DateTimeOffset ExpiresAt,
-    long? MaxRequests,
+    LimitSet Limits,
     long RequestCount,
+    long TokenCount,
+    long Cost,
     DateTimeOffset CreatedAt,
     DateTimeOffset? LastUsedAt,
     DateTimeOffset? RevokedAt);
 
-/// <summary>What a PATCH may change; null leaves it as it is, 0 requests means no limit.</summary>
-internal sealed record TokenChange(bool? IsActive, long? MaxRequests, DateTimeOffset? ExpiresAt);
+/// <summary>A token that is wanted.</summary>
+internal sealed record TokenOrder(Guid ProjectId, DateTimeOffset ExpiresAt, LimitChange Limits);
+
+/// <summary>What a PATCH may change; null leaves it as it is.</summary>
+internal sealed record TokenChange(bool? IsActive, LimitChange? Limits, DateTimeOffset? ExpiresAt);
 
 /// <summary>Why no token was issued.</summary>
 internal enum IssueFault

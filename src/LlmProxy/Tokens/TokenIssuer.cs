@@ -10,22 +10,21 @@ internal sealed class TokenIssuer(
     // So many rows are read at a time, so that other readers get their turn.
     private const int ReloadMax = 500;
 
-    /// <summary>Makes a token. <paramref name="maxRequests"/> null means no limit.</summary>
-    public async Task<Issued> IssueAsync(Guid projectId, TimeSpan lifetime, long? maxRequests)
+    public async Task<Issued> IssueAsync(TokenOrder order)
     {
         var (secret, now) = (TokenSecret.Create(), clock.GetUtcNow());
         var token = new StoredToken
         {
             Id = Guid.CreateVersion7(now).ToString(),
             Hash = hasher.Hash(secret.Reveal()).ToString(),
-            ProjectId = projectId.ToString(),
+            ProjectId = order.ProjectId.ToString(),
             IsActive = true,
-            ExpiresAt = (now + lifetime).ToUnixTimeMilliseconds(),
-            MaxRequests = maxRequests,
+            ExpiresAt = order.ExpiresAt.ToUnixTimeMilliseconds(),
             CreatedAt = now.ToUnixTimeMilliseconds(),
             UpdatedAt = now.ToUnixTimeMilliseconds(),
             Version = 1,
         };
+        order.Limits.ApplyTo(token);
         var fault = await store.InsertAsync(token);
         if (fault != IssueFault.None)
         {
@@ -136,7 +135,7 @@ internal sealed class TokenIssuer(
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         token.UpdatedAt = now;
         token.ExpiresAt = change.ExpiresAt?.ToUnixTimeMilliseconds() ?? token.ExpiresAt;
-        token.MaxRequests = change.MaxRequests switch { null => token.MaxRequests, 0 => null, var limit => limit };
+        change.Limits?.ApplyTo(token);
         if (change.IsActive is { } isActive && isActive != token.IsActive)
         {
             (token.IsActive, token.RevokedAt) = (isActive, isActive ? null : now);
@@ -146,11 +145,11 @@ internal sealed class TokenIssuer(
     private TokenRow RowOf(StoredToken token)
     {
         var id = Guid.Parse(token.Id);
-        var unspent = leases.UnspentOf(AccountId.OfToken(id));
+        var (requests, tokens, cost) = leases.UsedOf(AccountId.OfToken(id), token.Spent);
         return new TokenRow(
-            id, Guid.Parse(token.ProjectId), token.IsActive, At(token.ExpiresAt), token.MaxRequests,
-            Math.Max(0, token.RequestCount - unspent[(int)Unit.Requests]), At(token.CreatedAt),
-            token.LastUsedAt is { } used ? At(used) : null, token.RevokedAt is { } revoked ? At(revoked) : null);
+            id, Guid.Parse(token.ProjectId), token.IsActive, At(token.ExpiresAt), LimitSet.Of(token), requests, tokens,
+            cost, At(token.CreatedAt), token.LastUsedAt is { } used ? At(used) : null,
+            token.RevokedAt is { } revoked ? At(revoked) : null);
 
         static DateTimeOffset At(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
     }

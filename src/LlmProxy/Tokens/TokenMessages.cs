@@ -1,38 +1,68 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using LlmProxy.Limits;
 using LlmProxy.Secrets;
 
 namespace LlmProxy.Tokens;
 
 /// <summary>A new token.</summary>
-internal sealed record IssueToken
+/// <remarks>Members that may be absent and not null are set and not init, because the generated reader overwrites an
+/// init member with null when it is absent.</remarks>
+internal sealed record IssueToken : ILimitFields
 {
     /// <summary>The project that the token is for.</summary>
     /// <example>0199c0de-7a1b-7c3d-8e4f-5a6b7c8d9e0f</example>
     public required Guid ProjectId { get; init; }
 
-    /// <summary>How long the token lives, from now.</summary>
+    /// <summary>How long the token lives, from now. Required, unless `expires_at` is there.</summary>
     /// <example>60</example>
     [Range(1, TokenFields.MinutesMax)]
-    public required long DurationMinutes { get; init; }
+    public long DurationMinutes { get; init; }
 
-    /// <summary>How many requests the token is good for; null or 0: any number.</summary>
-    /// <example>1000</example>
-    [Range(0, TokenFields.RequestsMax)]
+    /// <summary>
+    /// When the token expires: RFC 3339, in the future and at most 365 days away. In place of `duration_minutes`.
+    /// </summary>
+    public string ExpiresAt { get; set; } = string.Empty;
+
+    /// <inheritdoc cref="ILimitFields.MaxRequests"/>
+    [Range(0, LimitFields.CountMax)]
     public long? MaxRequests { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.RequestsPerMinute"/>
+    [Range(0, RateWindow.PerMinuteMax)]
+    public long? RequestsPerMinute { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxConcurrent"/>
+    [Range(0, LimitFields.ConcurrentMax)]
+    public long? MaxConcurrent { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxTokens"/>
+    [Range(0, LimitFields.CountMax)]
+    public long? MaxTokens { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.TokensPerMinute"/>
+    [Range(0, RateWindow.PerMinuteMax)]
+    public long? TokensPerMinute { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxCostUsd"/>
+    public string? MaxCostUsd { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedModels"/>
+    public IReadOnlyList<string>? AllowedModels { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedEndpoints"/>
+    public IReadOnlyList<string>? AllowedEndpoints { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedOrigins"/>
+    public IReadOnlyList<string>? AllowedOrigins { get; init; }
 }
 
 /// <summary>What to change in a token; members that are absent stay as they are.</summary>
-internal sealed record ChangeToken
+internal sealed record ChangeToken : ILimitFields
 {
     /// <summary>False revokes the token and ends what runs with it; true takes that back.</summary>
     /// <example>true</example>
     public bool IsActive { get; init; }
-
-    /// <summary>How many requests the token is good for, those it has made included; null or 0: any number.</summary>
-    /// <example>1000</example>
-    [Range(0, TokenFields.RequestsMax)]
-    public long? MaxRequests { get; init; }
 
     /// <summary>
     /// When the token expires: RFC 3339, in the future and at most 365 days away. Not beside `duration_minutes`.
@@ -44,6 +74,38 @@ internal sealed record ChangeToken
     /// <example>60</example>
     [Range(1, TokenFields.MinutesMax)]
     public long DurationMinutes { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxRequests"/>
+    [Range(0, LimitFields.CountMax)]
+    public long? MaxRequests { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.RequestsPerMinute"/>
+    [Range(0, RateWindow.PerMinuteMax)]
+    public long? RequestsPerMinute { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxConcurrent"/>
+    [Range(0, LimitFields.ConcurrentMax)]
+    public long? MaxConcurrent { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxTokens"/>
+    [Range(0, LimitFields.CountMax)]
+    public long? MaxTokens { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.TokensPerMinute"/>
+    [Range(0, RateWindow.PerMinuteMax)]
+    public long? TokensPerMinute { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.MaxCostUsd"/>
+    public string? MaxCostUsd { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedModels"/>
+    public IReadOnlyList<string>? AllowedModels { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedEndpoints"/>
+    public IReadOnlyList<string>? AllowedEndpoints { get; init; }
+
+    /// <inheritdoc cref="ILimitFields.AllowedOrigins"/>
+    public IReadOnlyList<string>? AllowedOrigins { get; init; }
 }
 
 /// <summary>A token, without its secret.</summary>
@@ -64,13 +126,50 @@ internal sealed record TokenAnswer
     /// <example>2026-01-31T13:00:00Z</example>
     public required DateTime ExpiresAt { get; init; }
 
-    /// <summary>How many requests the token is good for; null: any number.</summary>
+    /// <summary>Requests, for good; null: no limit.</summary>
     /// <example>1000</example>
     public required long? MaxRequests { get; init; }
 
-    /// <summary>How many requests the token has made.</summary>
+    /// <summary>Requests in a minute; null: no limit.</summary>
+    /// <example>60</example>
+    public required long? RequestsPerMinute { get; init; }
+
+    /// <summary>Requests that run at the same time; null: no limit.</summary>
+    /// <example>5</example>
+    public required long? MaxConcurrent { get; init; }
+
+    /// <summary>Prompt and completion tokens, for good; null: no limit.</summary>
+    /// <example>1000000</example>
+    public required long? MaxTokens { get; init; }
+
+    /// <summary>Prompt and completion tokens in a minute; null: no limit.</summary>
+    /// <example>20000</example>
+    public required long? TokensPerMinute { get; init; }
+
+    /// <summary>US dollars, for good, with six decimals; null: no limit.</summary>
+    /// <example>"10.500000"</example>
+    public required string? MaxCostUsd { get; init; }
+
+    /// <summary>Patterns of the models that may be named; null: any.</summary>
+    public required IReadOnlyList<string>? AllowedModels { get; init; }
+
+    /// <summary>Endpoints that may be called; null: all that the provider allows.</summary>
+    public required IReadOnlyList<string>? AllowedEndpoints { get; init; }
+
+    /// <summary>Web pages from which it may be used; null: no limit.</summary>
+    public required IReadOnlyList<string>? AllowedOrigins { get; init; }
+
+    /// <summary>Requests that the token has made.</summary>
     /// <example>17</example>
     public required long RequestCount { get; init; }
+
+    /// <summary>Prompt and completion tokens that these used.</summary>
+    /// <example>52000</example>
+    public required long TokenCount { get; init; }
+
+    /// <summary>US dollars that these cost, with six decimals.</summary>
+    /// <example>"0.120000"</example>
+    public required string CostUsd { get; init; }
 
     /// <summary>When the token was issued.</summary>
     /// <example>2026-01-31T12:00:00Z</example>
@@ -88,8 +187,18 @@ internal sealed record TokenAnswer
         ProjectId = row.ProjectId,
         IsActive = row.IsActive,
         ExpiresAt = row.ExpiresAt.UtcDateTime,
-        MaxRequests = row.MaxRequests,
+        MaxRequests = row.Limits.MaxRequests,
+        RequestsPerMinute = row.Limits.RequestsPerMinute,
+        MaxConcurrent = row.Limits.MaxConcurrent,
+        MaxTokens = row.Limits.MaxTokens,
+        TokensPerMinute = row.Limits.TokensPerMinute,
+        MaxCostUsd = UsDollars.Write(row.Limits.MaxCost),
+        AllowedModels = row.Limits.ModelPatterns(),
+        AllowedEndpoints = row.Limits.AllowedEndpoints?.Patterns,
+        AllowedOrigins = row.Limits.AllowedOrigins,
         RequestCount = row.RequestCount,
+        TokenCount = row.TokenCount,
+        CostUsd = UsDollars.Write(row.Cost),
         CreatedAt = row.CreatedAt.UtcDateTime,
         LastUsedAt = row.LastUsedAt?.UtcDateTime,
         RevokedAt = row.RevokedAt?.UtcDateTime,
@@ -116,9 +225,38 @@ internal sealed class IssuedToken
     /// <example>2026-01-31T13:00:00Z</example>
     public required DateTime ExpiresAt { get; init; }
 
-    /// <summary>How many requests the token is good for; null: any number.</summary>
+    /// <summary>Requests, for good; null: no limit.</summary>
     /// <example>1000</example>
     public required long? MaxRequests { get; init; }
+
+    /// <summary>Requests in a minute; null: no limit.</summary>
+    /// <example>60</example>
+    public required long? RequestsPerMinute { get; init; }
+
+    /// <summary>Requests that run at the same time; null: no limit.</summary>
+    /// <example>5</example>
+    public required long? MaxConcurrent { get; init; }
+
+    /// <summary>Prompt and completion tokens, for good; null: no limit.</summary>
+    /// <example>1000000</example>
+    public required long? MaxTokens { get; init; }
+
+    /// <summary>Prompt and completion tokens in a minute; null: no limit.</summary>
+    /// <example>20000</example>
+    public required long? TokensPerMinute { get; init; }
+
+    /// <summary>US dollars, for good, with six decimals; null: no limit.</summary>
+    /// <example>"10.500000"</example>
+    public required string? MaxCostUsd { get; init; }
+
+    /// <summary>Patterns of the models that may be named; null: any.</summary>
+    public required IReadOnlyList<string>? AllowedModels { get; init; }
+
+    /// <summary>Endpoints that may be called; null: all that the provider allows.</summary>
+    public required IReadOnlyList<string>? AllowedEndpoints { get; init; }
+
+    /// <summary>Web pages from which it may be used; null: no limit.</summary>
+    public required IReadOnlyList<string>? AllowedOrigins { get; init; }
 
     public static IssuedToken Of(TokenRow row, Secret secret) => new()
     {
@@ -126,7 +264,15 @@ internal sealed class IssuedToken
         Token = secret.Reveal(),
         ProjectId = row.ProjectId,
         ExpiresAt = row.ExpiresAt.UtcDateTime,
-        MaxRequests = row.MaxRequests,
+        MaxRequests = row.Limits.MaxRequests,
+        RequestsPerMinute = row.Limits.RequestsPerMinute,
+        MaxConcurrent = row.Limits.MaxConcurrent,
+        MaxTokens = row.Limits.MaxTokens,
+        TokensPerMinute = row.Limits.TokensPerMinute,
+        MaxCostUsd = UsDollars.Write(row.Limits.MaxCost),
+        AllowedModels = row.Limits.ModelPatterns(),
+        AllowedEndpoints = row.Limits.AllowedEndpoints?.Patterns,
+        AllowedOrigins = row.Limits.AllowedOrigins,
     };
 }
 

@@ -144,7 +144,7 @@ internal sealed class TokenStore(Database database)
 internal sealed record FoundToken(StoredToken Token, StoredProject Project);
 
 /// <summary>A row of <c>tokens</c>.</summary>
-internal sealed class StoredToken : IStoredLimits
+internal sealed class StoredToken : ILimitColumns
 {
     public string Id { get; set; } = string.Empty;
 

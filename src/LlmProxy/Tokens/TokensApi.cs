@@ -77,17 +77,16 @@ internal static class TokensApi
 
     /// <summary>Issue a token</summary>
     /// <remarks>The answer holds the secret, which is not kept and cannot be shown again.</remarks>
-    internal static async Task<IResult> IssueAsync(HttpContext http, TokenIssuer issuer)
+    internal static async Task<IResult> IssueAsync(HttpContext http, TokenIssuer issuer, TimeProvider clock)
     {
         var body = await StrictJson.ReadAsync(http.Request, TokensJson.Default.IssueToken);
-        if ((body.Problem ?? TokenFields.FaultOf(body.Value)) is { } problem)
+        var (problem, order) = body.Problem is { } fault ? (fault, null) : TokenFields.Read(body, clock.GetUtcNow());
+        if (order is null)
         {
-            return problem.ToResult();
+            return problem!.ToResult();
         }
 
-        var wanted = body.Value;
-        var issued = await issuer.IssueAsync(
-            wanted.ProjectId, TimeSpan.FromMinutes(wanted.DurationMinutes), TokenFields.LimitOf(wanted.MaxRequests));
+        var issued = await issuer.IssueAsync(order);
         if (issued is not { Row: { } row, Secret: { } secret })
         {
             return issued.Fault == IssueFault.ProjectInactive

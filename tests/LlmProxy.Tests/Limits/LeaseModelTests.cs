@@ -71,7 +71,8 @@ public sealed class LeaseModelTests
                     break;
                 case Act.ChangeLimit:
                     limit = amount;
-                    await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, limit, null));
+                    await instance.Issuer.ChangeAsync(
+                        token.Id, new TokenChange(null, new LimitChange { MaxRequests = limit }, null));
                     await instances[1 - number].Watch.CatchUpAsync(Aborted);
                     break;
                 case Act.Rest:

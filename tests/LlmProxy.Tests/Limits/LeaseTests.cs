@@ -183,7 +183,7 @@ public sealed class LeaseTests : IDisposable
         var token = await instance.GivenATokenAsync(maxRequests: 2);
         await instance.SpendAllAsync(token);
 
-        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 5, null));
+        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, new LimitChange { MaxRequests = 5 }, null));
 
         Assert.Equal(3, await instance.SpendAllAsync(token));
     }
@@ -198,7 +198,8 @@ public sealed class LeaseTests : IDisposable
             Assert.True(await instance.TrySpendAsync(token));
         }
 
-        var row = await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 5, null));
+        var row = await instance.Issuer.ChangeAsync(
+            token.Id, new TokenChange(null, new LimitChange { MaxRequests = 5 }, null));
 
         Assert.Equal(10, row!.RequestCount);
         Assert.Equal(0, await instance.SpendAllAsync(token));
@@ -218,7 +219,7 @@ public sealed class LeaseTests : IDisposable
             running.Add(reservation);
         }
 
-        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 9, null));
+        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, new LimitChange { MaxRequests = 9 }, null));
         running[0].Release();
 
         Assert.True(IsSpent((await Instance.EnterAsync(grant, Aborted)).Refusal));
@@ -233,13 +234,13 @@ public sealed class LeaseTests : IDisposable
         var token = await instance.GivenATokenAsync(maxRequests: 2);
         await instance.SpendAllAsync(token);
 
-        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 0, null));
+        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, new LimitChange { MaxRequests = 0 }, null));
         for (var i = 0; i < 10; i++)
         {
             Assert.True(await instance.TrySpendAsync(token));
         }
 
-        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 15, null));
+        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, new LimitChange { MaxRequests = 15 }, null));
 
         Assert.Equal(3, await instance.SpendAllAsync(token));
         Assert.Equal(15, (await instance.RowOfAsync(token)).RequestCount);

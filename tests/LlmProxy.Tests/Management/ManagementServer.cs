@@ -132,10 +132,21 @@ internal sealed class ManagementServer : IAsyncDisposable
 
     public async Task BreakTheStoreAsync()
     {
-        await using var connection = new SqliteConnection($"Data Source={PathOfDatabase(_folder)};Pooling=False");
-        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using var connection = await ConnectAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = "DROP TABLE tokens; DROP TABLE projects";
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Writes into every row that it made 17 requests with 52000 tokens for 0.120001 dollars.</summary>
+    public async Task CountUseAsync()
+    {
+        await using var connection = await ConnectAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = """
+            UPDATE tokens SET request_count = 17, token_count = 52000, cost = 120001, last_used_at = 1769860800000;
+            UPDATE projects SET request_count = 17, token_count = 52000, cost = 120001, last_used_at = 1769860800000
+            """;
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
     }
 
@@ -145,6 +156,13 @@ internal sealed class ManagementServer : IAsyncDisposable
         await _app.StopAsync();
         await _app.DisposeAsync();
         _folder.Delete(recursive: true);
+    }
+
+    private async Task<SqliteConnection> ConnectAsync()
+    {
+        var connection = new SqliteConnection($"Data Source={PathOfDatabase(_folder)};Pooling=False");
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        return connection;
     }
 
     private static string PathOfDatabase(DirectoryInfo folder) => Path.Combine(folder.FullName, "test.db");

@@ -36,6 +36,15 @@ public sealed class TokensApiTests : IAsyncLifetime
         Assert.DoesNotContain(secret, shown.Text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Issues_a_token_until_an_instant()
+    {
+        var issued = await AskAsync("POST", "/manage/tokens",
+            $$"""{"project_id":"{{_project}}","expires_at":"2026-03-01T01:00:00+01:00"}""");
+
+        Assert.Equal("2026-03-01T00:00:00Z", issued.Json["expires_at"]!.GetValue<string>());
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData(",\"max_requests\":null")]
@@ -71,6 +80,12 @@ public sealed class TokensApiTests : IAsyncLifetime
     [InlineData("""{"project_id":"ID","duration_minutes":60,"max_request":5}""", "400 unknown_member max_request")]
     [InlineData("""{"project_id":"ID","duration_minutes":60,"duration_minutes":61}""",
         "400 duplicate_member duration_minutes")]
+    [InlineData("""{"project_id":"ID","duration_minutes":60,"expires_at":"2026-03-01T00:00:00Z"}""",
+        "400 invalid_field duration_minutes")]
+    [InlineData("""{"project_id":"ID","expires_at":null}""", "400 invalid_field expires_at")]
+    [InlineData("""{"project_id":"ID","expires_at":"2026-01-31T12:00:00Z"}""", "400 invalid_field expires_at")]
+    [InlineData("""{"project_id":"ID","expires_at":"2027-02-01T12:00:00Z"}""", "400 invalid_field expires_at")]
+    [InlineData("""{"project_id":"ID","expires_at":1800000000}""", "400 invalid_field expires_at")]
     [InlineData("""{"project_id":"NOBODY","duration_minutes":60}""", "404 not_found")]
     public async Task Refuses_a_wrong_token_and_names_the_member(string json, string problem)
     {

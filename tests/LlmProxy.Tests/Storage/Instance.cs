@@ -100,7 +100,9 @@ internal sealed class Instance : IAsyncDisposable
 
     public async Task<TestToken> GivenATokenAsync(Guid project, long? maxRequests = null, TimeSpan? lifetime = null)
     {
-        var issued = await Issuer.IssueAsync(project, lifetime ?? TimeSpan.FromHours(1), maxRequests);
+        var issued = await Issuer.IssueAsync(new TokenOrder(
+            project, Clock.GetUtcNow() + (lifetime ?? TimeSpan.FromHours(1)),
+            new LimitChange { MaxRequests = maxRequests }));
         return new TestToken(issued.Row!.Id, project, issued.Secret!);
     }
 

@@ -1,4 +1,5 @@
 using LlmProxy.Http;
+using LlmProxy.Limits;
 using LlmProxy.Projects;
 using LlmProxy.Secrets;
 using LlmProxy.Storage;
@@ -110,7 +111,7 @@ public sealed class ChangeWatchTests : IDisposable
         var token = await there.GivenATokenAsync(maxRequests: 1_000);
         Assert.True(await here.TrySpendAsync(token));
 
-        await there.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 3, null));
+        await there.Issuer.ChangeAsync(token.Id, new TokenChange(null, new LimitChange { MaxRequests = 3 }, null));
         await here.Watch.CatchUpAsync(Aborted);
 
         Assert.Equal(2, await here.SpendAllAsync(token));

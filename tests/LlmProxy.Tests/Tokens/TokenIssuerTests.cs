@@ -1,3 +1,4 @@
+using LlmProxy.Limits;
 using LlmProxy.Projects;
 using LlmProxy.Tests.Storage;
 using LlmProxy.Tokens;
@@ -19,10 +20,11 @@ public sealed class TokenIssuerTests : IDisposable
         await using var instance = await Instance.StartAsync(_folder);
         var project = await instance.GivenAProjectAsync();
 
-        var issued = await instance.Issuer.IssueAsync(project, TimeSpan.FromMinutes(5), maxRequests: 7);
+        var issued = await instance.Issuer.IssueAsync(new TokenOrder(
+            project, instance.Clock.GetUtcNow().AddMinutes(5), new LimitChange { MaxRequests = 7 }));
 
         Assert.Equal(instance.Clock.GetUtcNow().AddMinutes(5), issued.Row!.ExpiresAt);
-        Assert.Equal(7, issued.Row.MaxRequests);
+        Assert.Equal(7, issued.Row.Limits.MaxRequests);
         Assert.True(TokenSecret.IsWellFormed(issued.Secret!.Reveal()));
         Assert.DoesNotContain(issued.Secret.Reveal(), issued.ToString(), StringComparison.Ordinal);
     }
@@ -34,8 +36,9 @@ public sealed class TokenIssuerTests : IDisposable
         var off = await instance.GivenAProjectAsync();
         await instance.Projects.ChangeAsync(off, new ProjectChange(null, null, IsActive: false));
 
-        var nowhere = await instance.Issuer.IssueAsync(Guid.CreateVersion7(), TimeSpan.FromHours(1), null);
-        var inactive = await instance.Issuer.IssueAsync(off, TimeSpan.FromHours(1), null);
+        var end = instance.Clock.GetUtcNow().AddHours(1);
+        var nowhere = await instance.Issuer.IssueAsync(new TokenOrder(Guid.CreateVersion7(), end, LimitChange.None));
+        var inactive = await instance.Issuer.IssueAsync(new TokenOrder(off, end, LimitChange.None));
 
         Assert.Equal(new Issued(null, null, IssueFault.ProjectNotFound), nowhere);
         Assert.Equal(new Issued(null, null, IssueFault.ProjectInactive), inactive);
@@ -104,9 +107,9 @@ public sealed class TokenIssuerTests : IDisposable
         var later = instance.Clock.GetUtcNow().AddHours(5);
 
         await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, null, later));
-        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, MaxRequests: 0, null));
+        await instance.Issuer.ChangeAsync(token.Id, new TokenChange(null, new LimitChange { MaxRequests = 0 }, null));
 
-        Assert.Equal(before with { ExpiresAt = later, MaxRequests = null }, await instance.RowOfAsync(token));
+        Assert.Equal(before with { ExpiresAt = later, Limits = LimitSet.None }, await instance.RowOfAsync(token));
     }
 
     [Fact]

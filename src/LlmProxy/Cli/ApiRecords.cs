@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace LlmProxy.Cli;
@@ -13,6 +14,10 @@ internal sealed record ProjectView
     public bool IsActive { get; init; }
 
     public string? ApiKeyLastFour { get; init; }
+
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    public DateTimeOffset? LastUsedAt { get; init; }
 
     public DateTimeOffset? CreatedAt { get; init; }
 
@@ -35,13 +40,37 @@ internal sealed class TokenView
 
     public DateTimeOffset? ExpiresAt { get; init; }
 
-    public long? MaxRequests { get; init; }
-
-    public long? RequestCount { get; init; }
-
     public DateTimeOffset? CreatedAt { get; init; }
 
     public DateTimeOffset? LastUsedAt { get; init; }
+}
+
+/// <summary>What tokens and projects have alike: limits, and what was used.</summary>
+internal sealed record LimitView
+{
+    public long? MaxRequests { get; init; }
+
+    public long? RequestsPerMinute { get; init; }
+
+    public long? MaxConcurrent { get; init; }
+
+    public long? MaxTokens { get; init; }
+
+    public long? TokensPerMinute { get; init; }
+
+    public string? MaxCostUsd { get; init; }
+
+    public IReadOnlyList<string>? AllowedModels { get; init; }
+
+    public IReadOnlyList<string>? AllowedEndpoints { get; init; }
+
+    public IReadOnlyList<string>? AllowedOrigins { get; init; }
+
+    public long? RequestCount { get; init; }
+
+    public long? TokenCount { get; init; }
+
+    public string? CostUsd { get; init; }
 }
 
 /// <summary>A project to be made.</summary>
@@ -50,6 +79,8 @@ internal sealed class NewProject
     public required string Name { get; init; }
 
     public required string ApiKey { get; init; }
+
+    public string? ExpiresAt { get; init; }
 }
 
 /// <summary>What is to change of a project; null means that it stays.</summary>
@@ -64,10 +95,10 @@ internal sealed class ProjectChange
     public bool? RevokeTokens { get; init; }
 }
 
-internal sealed record NewToken(string ProjectId, long DurationMinutes, long? MaxRequests);
+internal sealed record NewToken(string ProjectId, long? DurationMinutes, string? ExpiresAt);
 
-/// <summary>What is to change of a token; null means that it stays, a limit of 0 that there is none.</summary>
-internal sealed record TokenChange(bool? IsActive, long? MaxRequests, long? DurationMinutes);
+/// <summary>What is to change of a token; null means that it stays.</summary>
+internal sealed record TokenChange(bool? IsActive, long? DurationMinutes, string? ExpiresAt);
 
 /// <summary>What a command did to something that is gone now.</summary>
 internal sealed record Deed(string Id, string Status);
@@ -100,8 +131,12 @@ internal sealed record ChatText(string? Content, string? Refusal);
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(IReadOnlyList<JsonElement>))]
+[JsonSerializable(typeof(JsonObject))]
 [JsonSerializable(typeof(ProjectView))]
 [JsonSerializable(typeof(TokenView))]
+[JsonSerializable(typeof(LimitView))]
+[JsonSerializable(typeof(Question))]
+[JsonSerializable(typeof(Explanation))]
 [JsonSerializable(typeof(NewProject))]
 [JsonSerializable(typeof(ProjectChange))]
 [JsonSerializable(typeof(NewToken))]

@@ -15,7 +15,7 @@ internal static class FirstSteps
     public static async Task<TokenView> MakeTokenAsync(
         ApiClient api, string projectId, TimeSpan lifetime, CancellationToken stop)
     {
-        var wanted = new NewToken(projectId, (long)lifetime.TotalMinutes, MaxRequests: null);
+        var wanted = new NewToken(projectId, (long)lifetime.TotalMinutes, ExpiresAt: null);
         var made = await api.PostAsync("manage/tokens", wanted, CliJson.Default.NewToken, stop);
         return ApiView.Of(made, CliJson.Default.TokenView);
     }

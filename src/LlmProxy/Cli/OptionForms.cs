@@ -41,8 +41,42 @@ internal static class OptionForms
         return isInBounds && lifetime.Ticks % TimeSpan.TicksPerMinute == 0 ? lifetime : null;
     }
 
-    /// <summary>A count of requests; 0 takes the limit away.</summary>
-    public static long? Count(ArgumentResult result) => Number(result, 0, 1_000_000_000_000);
+    /// <summary>A limit; 0 takes it away.</summary>
+    public static long? Count(ArgumentResult result, long max) => Number(result, 0, max);
+
+    /// <summary>US dollars as the API takes them: digits, and at most six of them behind a point.</summary>
+    public static string? Dollars(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        var parts = text.Split('.');
+        var isAmount = parts is [{ Length: > 0 and <= 10 }] or [{ Length: > 0 and <= 10 }, { Length: > 0 and <= 6 }]
+            && parts.All(static part => part.All(char.IsAsciiDigit));
+        if (isAmount)
+        {
+            return text;
+        }
+
+        result.AddError($"{NameOf(result)} must be US dollars such as 10.50, with at most 6 decimals, not '{text}'.");
+        return null;
+    }
+
+    /// <summary>An instant with its offset, and <c>never</c> where <paramref name="orNever"/> says so.</summary>
+    public static string? Instant(ArgumentResult result, bool orNever)
+    {
+        var text = result.Tokens[0].Value;
+        var isInstant = text.Contains('T', StringComparison.Ordinal)
+            && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
+        if (isInstant || (orNever && text == Never))
+        {
+            return text;
+        }
+
+        var more = orNever ? $", or {Never}" : string.Empty;
+        result.AddError($"{NameOf(result)} must be a time such as 2026-12-31T23:59:59Z{more}, not '{text}'.");
+        return null;
+    }
+
+    public const string Never = "never";
 
     /// <summary>A count of tokens of text.</summary>
     public static long? PositiveCount(ArgumentResult result) => Number(result, 1, 1_000_000_000);

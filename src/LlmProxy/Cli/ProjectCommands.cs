@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace LlmProxy.Cli;
 
@@ -43,10 +44,12 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
             {
                 Report.Table(
                     _terminal,
-                    ["ID", "NAME", "ACTIVE", "API KEY", "CREATED (UTC)", "UPDATED (UTC)"],
-                    projects.Select(ViewOf).Select(static project => (IReadOnlyList<string>)[
-                        project.Id, project.Name, YesNo(project.IsActive), KeyOf(project),
-                        Report.Time(project.CreatedAt), Report.Time(project.UpdatedAt)]));
+                    ["ID", "NAME", "ACTIVE", "API KEY", .. LimitReport.Headings, "CREATED (UTC)", "UPDATED (UTC)"],
+                    projects.Select(static answer => (Project: ViewOf(answer), Limits: LimitReport.ViewOf(answer)))
+                        .Select(static row => (IReadOnlyList<string>)[
+                            row.Project.Id, row.Project.Name, YesNo(row.Project.IsActive), KeyOf(row.Project),
+                            .. LimitReport.Cells(row.Limits), Report.Time(row.Project.CreatedAt),
+                            Report.Time(row.Project.UpdatedAt)]));
             }
 
             return ExitCode.Ok;
@@ -74,23 +77,33 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
             Description = "Its name; no two projects have the same.",
         };
         var key = ProviderKeyOption("The provider's API key (OPENAI_API_KEY); - reads it from the input.");
+        var expiresAt = ExpiresAtOption("When its tokens cease to be served; never, when not given.");
+        var limits = LimitOptions.ForNew();
         var create = new Verb(
             "create",
             "Make a project. Its provider key is stored sealed and never shown again.",
             "llm-proxy manage project create --name website --openai-key - < key.txt",
-            "OPENAI_API_KEY=sk-… llm-proxy manage project create --name website")
+            "OPENAI_API_KEY=sk-… llm-proxy manage project create --name website --max-cost-usd 100")
         {
-            name, key,
+            name, key, expiresAt,
         };
+        limits.AddTo(create);
         create.SetAction(async (parsed, stop) =>
         {
+            var wantedLimits = limits.Read(parsed);
             var secret = await Credential.ReadAsync(parsed.GetValue(key), key, _terminal, stop)
                 ?? place.Setting("OPENAI_API_KEY")
                 ?? throw CommandFailure.Usage(
                     "The provider's API key is missing: give --openai-key or set OPENAI_API_KEY.");
             using var api = await options.ConnectAsync(parsed, stop);
-            var project = new NewProject { Name = parsed.GetRequiredValue(name), ApiKey = secret };
-            return Show(parsed, await api.PostAsync(Path, project, CliJson.Default.NewProject, stop));
+            var project = new NewProject
+            {
+                Name = parsed.GetRequiredValue(name),
+                ApiKey = secret,
+                ExpiresAt = parsed.GetValue(expiresAt) is { } end and not OptionForms.Never ? end : null,
+            };
+            var body = LimitOptions.Join(project, CliJson.Default.NewProject, wantedLimits);
+            return Show(parsed, await api.PostAsync(Path, body, CliJson.Default.JsonObject, stop));
         });
         return create;
     }
@@ -109,16 +122,20 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
         {
             Description = "With --active false: also end all its tokens for good.",
         };
+        var expiresAt = ExpiresAtOption("When its tokens cease to be served; never takes that back.");
+        var limits = LimitOptions.ForChange();
         var update = new Verb(
             "update",
             "Change a project. What is not given stays as it is.",
             "llm-proxy manage project update 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --active false --revoke-tokens")
         {
-            _id, name, key, active, revoke,
+            _id, name, key, active, revoke, expiresAt,
         };
+        limits.AddTo(update);
         update.SetAction(async (parsed, stop) =>
         {
             var secret = await Credential.ReadAsync(parsed.GetValue(key), key, _terminal, stop);
+            var members = ChangesOf(limits.Read(parsed), parsed.GetValue(expiresAt));
             var change = new ProjectChange
             {
                 Name = parsed.GetValue(name),
@@ -130,12 +147,14 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
             {
                 case { RevokeTokens: true, IsActive: not false }:
                     throw CommandFailure.Usage("--revoke-tokens goes together with --active false.");
-                case { Name: null, ApiKey: null, IsActive: null }:
-                    throw CommandFailure.Usage("Nothing to change: give --name, --openai-key or --active.");
+                case { Name: null, ApiKey: null, IsActive: null } when members.Count == 0:
+                    throw CommandFailure.Usage(
+                        "Nothing to change: give --name, --openai-key, --active, --expires-at or a limit.");
             }
 
             using var api = await options.ConnectAsync(parsed, stop);
-            return Show(parsed, await api.PatchAsync(PathOf(parsed), change, CliJson.Default.ProjectChange, stop));
+            var body = LimitOptions.Join(change, CliJson.Default.ProjectChange, members);
+            return Show(parsed, await api.PatchAsync(PathOf(parsed), body, CliJson.Default.JsonObject, stop));
         });
         return update;
     }
@@ -193,6 +212,24 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
         Description = description,
     };
 
+    private static Option<string?> ExpiresAtOption(string description) => new("--expires-at")
+    {
+        HelpName = "time",
+        Description = description,
+        CustomParser = static result => OptionForms.Instant(result, orNever: true),
+    };
+
+    /// <summary>The limits with the end, which, unlike other members, may be sent as null.</summary>
+    private static JsonObject ChangesOf(JsonObject limits, string? expiresAt)
+    {
+        if (expiresAt is not null)
+        {
+            limits["expires_at"] = expiresAt == OptionForms.Never ? null : JsonValue.Create(expiresAt);
+        }
+
+        return limits;
+    }
+
     private string PathOf(ParseResult parsed) => $"{Path}/{ManageOptions.Checked(parsed.GetRequiredValue(_id))}";
 
     private int Show(ParseResult parsed, JsonElement answer)
@@ -206,12 +243,17 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
         var project = ViewOf(answer);
         Report.Fields(
             _terminal,
-            ("ID", project.Id),
-            ("Name", project.Name),
-            ("Active", YesNo(project.IsActive)),
-            ("API key", KeyOf(project)),
-            ("Created", $"{Report.Time(project.CreatedAt)} UTC"),
-            ("Updated", $"{Report.Time(project.UpdatedAt)} UTC"));
+            [
+                ("ID", project.Id),
+                ("Name", project.Name),
+                ("Active", YesNo(project.IsActive)),
+                ("API key", KeyOf(project)),
+                ("Expires", project.ExpiresAt is { } end ? $"{Report.Time(end)} UTC" : OptionForms.Never),
+                .. LimitReport.Use(LimitReport.ViewOf(answer)),
+                ("Last used", Report.Time(project.LastUsedAt)),
+                ("Created", $"{Report.Time(project.CreatedAt)} UTC"),
+                ("Updated", $"{Report.Time(project.UpdatedAt)} UTC"),
+            ]);
         return ExitCode.Ok;
     }
 

@@ -149,6 +149,19 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
         return line?.TrimEnd('\r');
     }
 
+    /// <summary>All of the input; null when it has more characters than <paramref name="max"/>.</summary>
+    public Task<string?> ReadAllAsync(int max, CancellationToken stop) => ReadAllAsync(input, max, stop);
+
+    /// <summary>All that a reader holds; null when that is more characters than <paramref name="max"/>.</summary>
+    public static async Task<string?> ReadAllAsync(TextReader reader, int max, CancellationToken stop)
+    {
+        var buffer = new char[max + 1];
+
+        // A console cannot be read asynchronously; the thread that waits for it ends with the process.
+        var length = await Task.Run(() => reader.ReadBlock(buffer), CancellationToken.None).WaitAsync(stop);
+        return length <= max ? new string(buffer, 0, length) : null;
+    }
+
     /// <summary>Asks a person; an empty answer, and the end of the input, is <paramref name="byDefault"/>.</summary>
     public async Task<string> AskAsync(string question, string byDefault, CancellationToken stop)
     {

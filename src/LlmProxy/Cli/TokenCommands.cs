@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json;
 
 namespace LlmProxy.Cli;
@@ -23,6 +22,7 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
             commands.CreateGet(),
             commands.CreateRevoke(),
             commands.CreateUpdate(),
+            new ExplainCommand(place, options, commands._id).Create(),
         };
     }
 
@@ -40,28 +40,27 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
             Description = "How long it lives: hours, or 90m, 24h, 7d; 24h when not given, at most 365d.",
             CustomParser = OptionForms.Lifetime,
         };
-        var maxRequests = new Option<long?>("--max-requests")
-        {
-            HelpName = "count",
-            Description = "How many requests it is good for; without it, or with 0, there is no limit.",
-            CustomParser = OptionForms.Count,
-        };
+        var expiresAt = ExpiresAtOption("When it expires, at most 365 days from now; in place of --duration.");
+        var limits = LimitOptions.ForNew();
         var generate = new Verb(
             "generate",
             "Make a token. Its secret is shown this once.",
             "llm-proxy manage token generate --project-id 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --duration 90m",
-            "llm-proxy manage token generate --project-id 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --max-requests 100")
+            "llm-proxy manage token generate --project-id 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --max-requests 100 "
+            + "--max-cost-usd 5 --allowed-model 'gpt-5*'")
         {
-            project, duration, maxRequests,
+            project, duration, expiresAt,
         };
+        limits.AddTo(generate);
         generate.SetAction(async (parsed, stop) =>
         {
+            var (lifetime, end) = EndOf(parsed, duration, expiresAt);
+            var minutes = end is null ? (long?)(lifetime ?? LifetimeByDefault).TotalMinutes : null;
+            var token = LimitOptions.Join(
+                new NewToken(parsed.GetRequiredValue(project), minutes, end), CliJson.Default.NewToken,
+                limits.Read(parsed));
             using var api = await options.ConnectAsync(parsed, stop);
-            var token = new NewToken(
-                parsed.GetRequiredValue(project),
-                (long)(parsed.GetValue(duration) ?? LifetimeByDefault).TotalMinutes,
-                LimitOf(parsed.GetValue(maxRequests)));
-            var answer = await api.PostAsync(Path, token, CliJson.Default.NewToken, stop);
+            var answer = await api.PostAsync(Path, token, CliJson.Default.JsonObject, stop);
             if (options.WantsJson(parsed))
             {
                 Report.Json(_terminal, answer);
@@ -71,11 +70,13 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
             var made = ViewOf(answer);
             Report.Fields(
                 _terminal,
-                ("Token", made.Token ?? string.Empty),
-                ("ID", made.Id),
-                ("Project", made.ProjectId),
-                ("Expires", $"{Report.Time(made.ExpiresAt)} UTC"),
-                ("Max requests", CountOf(made.MaxRequests)));
+                [
+                    ("Token", made.Token ?? string.Empty),
+                    ("ID", made.Id),
+                    ("Project", made.ProjectId),
+                    ("Expires", $"{Report.Time(made.ExpiresAt)} UTC"),
+                    .. LimitReport.Limits(LimitReport.ViewOf(answer)),
+                ]);
             _terminal.Note("Keep the token now: it is not shown again.");
             return ExitCode.Ok;
         });
@@ -116,10 +117,11 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
             {
                 Report.Table(
                     _terminal,
-                    ["ID", "PROJECT", "STATE", "EXPIRES (UTC)", "REQUESTS", "LAST USED (UTC)"],
-                    tokens.Select(ViewOf).Select(token => (IReadOnlyList<string>)[
-                        token.Id, token.ProjectId, StateOf(token), Report.Time(token.ExpiresAt), UseOf(token),
-                        Report.Time(token.LastUsedAt)]));
+                    ["ID", "PROJECT", "STATE", "EXPIRES (UTC)", .. LimitReport.Headings, "LAST USED (UTC)"],
+                    tokens.Select(answer => (Token: ViewOf(answer), Limits: LimitReport.ViewOf(answer)))
+                        .Select(row => (IReadOnlyList<string>)[
+                            row.Token.Id, row.Token.ProjectId, StateOf(row.Token), Report.Time(row.Token.ExpiresAt),
+                            .. LimitReport.Cells(row.Limits), Report.Time(row.Token.LastUsedAt)]));
             }
 
             return ExitCode.Ok;
@@ -162,12 +164,6 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
 
     private Verb CreateUpdate()
     {
-        var maxRequests = new Option<long?>("--max-requests")
-        {
-            HelpName = "count",
-            Description = "How many requests it is good for, those already served included; 0 takes the limit away.",
-            CustomParser = OptionForms.Count,
-        };
         var active = new Option<bool?>("--active")
         {
             HelpName = "true|false",
@@ -180,24 +176,30 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
             Description = "How long it lives from now on, written as for 'generate'.",
             CustomParser = OptionForms.Lifetime,
         };
+        var expiresAt = ExpiresAtOption("When it expires; in place of --duration.");
+        var limits = LimitOptions.ForChange();
         var update = new Verb(
             "update",
-            "Change a token. What is not given stays as it is.",
+            "Change a token. What is not given stays as it is; what was used already counts.",
             "llm-proxy manage token update 019aa2f1-77aa-7d10-8b7e-3f9c5d2e1a40 --max-requests 500 --duration 7d")
         {
-            _id, maxRequests, active, duration,
+            _id, active, duration, expiresAt,
         };
+        limits.AddTo(update);
         update.SetAction(async (parsed, stop) =>
         {
-            var change = new TokenChange(
-                parsed.GetValue(active), parsed.GetValue(maxRequests), (long?)parsed.GetValue(duration)?.TotalMinutes);
-            if (change == new TokenChange(null, null, null))
+            var (lifetime, end) = EndOf(parsed, duration, expiresAt);
+            var change = LimitOptions.Join(
+                new TokenChange(parsed.GetValue(active), (long?)lifetime?.TotalMinutes, end),
+                CliJson.Default.TokenChange, limits.Read(parsed));
+            if (change.Count == 0)
             {
-                throw CommandFailure.Usage("Nothing to change: give --max-requests, --active or --duration.");
+                throw CommandFailure.Usage(
+                    "Nothing to change: give --active, --duration, --expires-at or a limit, such as --max-requests.");
             }
 
             using var api = await options.ConnectAsync(parsed, stop);
-            return Show(parsed, await api.PatchAsync(PathOf(parsed), change, CliJson.Default.TokenChange, stop));
+            return Show(parsed, await api.PatchAsync(PathOf(parsed), change, CliJson.Default.JsonObject, stop));
         });
         return update;
     }
@@ -215,13 +217,15 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
         var token = ViewOf(answer);
         Report.Fields(
             _terminal,
-            ("ID", token.Id),
-            ("Project", token.ProjectId),
-            ("State", StateOf(token)),
-            ("Expires", $"{Report.Time(token.ExpiresAt)} UTC"),
-            ("Requests", UseOf(token)),
-            ("Last used", Report.Time(token.LastUsedAt)),
-            ("Created", $"{Report.Time(token.CreatedAt)} UTC"));
+            [
+                ("ID", token.Id),
+                ("Project", token.ProjectId),
+                ("State", StateOf(token)),
+                ("Expires", $"{Report.Time(token.ExpiresAt)} UTC"),
+                .. LimitReport.Use(LimitReport.ViewOf(answer)),
+                ("Last used", Report.Time(token.LastUsedAt)),
+                ("Created", $"{Report.Time(token.CreatedAt)} UTC"),
+            ]);
         return ExitCode.Ok;
     }
 
@@ -234,11 +238,19 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
 
     private static TokenView ViewOf(JsonElement answer) => ApiView.Of(answer, CliJson.Default.TokenView);
 
-    private static string UseOf(TokenView token) =>
-        string.Create(CultureInfo.InvariantCulture, $"{token.RequestCount ?? 0} of {CountOf(token.MaxRequests)}");
+    private static Option<string?> ExpiresAtOption(string description) => new("--expires-at")
+    {
+        HelpName = "time",
+        Description = description,
+        CustomParser = static result => OptionForms.Instant(result, orNever: false),
+    };
 
-    private static long? LimitOf(long? count) => count is 0 ? null : count;
-
-    private static string CountOf(long? count) =>
-        LimitOf(count)?.ToString(CultureInfo.InvariantCulture) ?? "unlimited";
+    private static (TimeSpan? Lifetime, string? ExpiresAt) EndOf(
+        ParseResult parsed, Option<TimeSpan?> duration, Option<string?> expiresAt)
+    {
+        var (lifetime, end) = (parsed.GetValue(duration), parsed.GetValue(expiresAt));
+        return lifetime is not null && end is not null
+            ? throw CommandFailure.Usage($"{expiresAt.Name} does not go together with {duration.Name}.")
+            : (lifetime, end);
+    }
 }

@@ -4,7 +4,7 @@ using LlmProxy.Simulator.Wire;
 namespace LlmProxy.Simulator;
 
 /// <summary>What every request meets first: the counters, the faults it asks for, and the question for a key.</summary>
-internal sealed class SimulatorFront(SimulatorRoutes routes, Traffic traffic, TimeProvider clock)
+internal sealed class SimulatorFront(SimulatorRoutes routes, Traffic traffic, Bill bill, TimeProvider clock)
 {
     private const string BearerScheme = "Bearer ";
     private const string RefusedKey = "invalid";
@@ -16,8 +16,8 @@ internal sealed class SimulatorFront(SimulatorRoutes routes, Traffic traffic, Ti
     {
         var isUnderstood = Faults.TryRead(http.Request.Headers, out var faults, out var culprit);
         var number = Interlocked.Increment(ref _served);
-        var call = new SimulatedCall(http, isUnderstood ? faults : Faults.None, number, clock);
-        if (call.Path == SimulatorRoutes.Stats)
+        var call = new SimulatedCall(http, isUnderstood ? faults : Faults.None, number, bill, clock);
+        if (call.Path is SimulatorRoutes.Stats or SimulatorRoutes.Bill)
         {
             await routes.AnswerAsync(call);
             return;
@@ -84,6 +84,7 @@ internal sealed class SimulatorFront(SimulatorRoutes routes, Traffic traffic, Ti
 
     private void Count(SimulatedCall call, DateTimeOffset startedAt, bool isComplete)
     {
+        call.Settle(isComplete);
         if (isComplete)
         {
             traffic.Complete();

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LlmProxy.Simulator.Endpoints;
 using LlmProxy.Simulator.Wire;
 
@@ -8,15 +9,17 @@ internal sealed class SimulatorRoutes
 {
     public const string Realtime = "/v1/realtime";
     public const string Stats = "/v1/simulator/stats";
+    public const string Bill = "/v1/simulator/bill";
 
     private readonly Traffic _traffic;
+    private readonly Bill _bill;
     private readonly FilesApi _files;
     private readonly UploadsApi _uploads;
     private readonly BatchesApi _batches;
 
-    public SimulatorRoutes(Traffic traffic)
+    public SimulatorRoutes(Traffic traffic, Bill bill)
     {
-        _traffic = traffic;
+        (_traffic, _bill) = (traffic, bill);
         var shelf = new Shelf<StoredFile>(FilesApi.FilesMax);
         _files = new(shelf);
         _uploads = new(shelf);
@@ -39,7 +42,8 @@ internal sealed class SimulatorRoutes
         "/v1/audio/transcriptions" => Post(call, Transcriptions.AnswerAsync),
         "/v1/audio/translations" => Post(call, Transcriptions.AnswerAsync),
         Realtime => Get(call, RealtimeSession.ServeAsync),
-        Stats => CountsAsync(call),
+        Stats => CountsAsync(call, _traffic.Reset, _traffic.Write),
+        Bill => CountsAsync(call, _bill.Reset, _bill.Write),
         "/v1/simulator/echo" => Mirror.EchoAsync(call),
         "/v1/simulator/mirror" => Post(call, Mirror.ReflectAsync),
         _ => AnswerBelowAsync(call),
@@ -67,16 +71,16 @@ internal sealed class SimulatorRoutes
         _ => call.RefuseAsync(ApiError.UnknownPath(call.Request)),
     };
 
-    private Task CountsAsync(SimulatedCall call)
+    private static Task CountsAsync(SimulatedCall call, Action reset, Action<Utf8JsonWriter> write)
     {
         if (call.Request.Method == "DELETE")
         {
-            _traffic.Reset();
+            reset();
             call.Response.StatusCode = StatusCodes.Status204NoContent;
             return Task.CompletedTask;
         }
 
-        return Get(call, call => call.SendJsonAsync(_traffic, static (json, traffic) => traffic.Write(json)));
+        return Get(call, call => call.SendJsonAsync(write, static (json, write) => write(json)));
     }
 
     private static Task Get(SimulatedCall call, Func<SimulatedCall, Task> answer) =>

@@ -23,10 +23,10 @@ internal sealed class SimulatorServer : IAsyncDisposable
 
     private readonly WebApplication _app;
 
-    private SimulatorServer(WebApplication app, Traffic traffic)
+    private SimulatorServer(WebApplication app, Traffic traffic, Bill bill)
     {
         _app = app;
-        Traffic = traffic;
+        (Traffic, Bill) = (traffic, bill);
         Address = new(app.Services.GetRequiredService<IServer>().Features
             .GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
         Completion = app.WaitForShutdownAsync();
@@ -40,6 +40,8 @@ internal sealed class SimulatorServer : IAsyncDisposable
 
     public Traffic Traffic { get; }
 
+    public Bill Bill { get; }
+
     /// <summary>Starts the simulator; <paramref name="stop"/> ends it again, as disposing it does.</summary>
     /// <exception cref="IOException">The address is not free.</exception>
     public static Task<SimulatorServer> StartAsync(IPEndPoint endPoint, CancellationToken stop) =>
@@ -52,7 +54,8 @@ internal sealed class SimulatorServer : IAsyncDisposable
     {
         var traffic = new Traffic();
         var app = Build(endPoint);
-        var front = new SimulatorFront(new(traffic), traffic, clock);
+        var bill = new Bill();
+        var front = new SimulatorFront(new(traffic, bill), traffic, bill, clock);
         app.UseWhen(
             static http => http.Request.Path == SimulatorRoutes.Realtime,
             static branch => branch.UseWebSockets());
@@ -67,7 +70,7 @@ internal sealed class SimulatorServer : IAsyncDisposable
             throw;
         }
 
-        var server = new SimulatorServer(app, traffic);
+        var server = new SimulatorServer(app, traffic, bill);
         var registration = stop.UnsafeRegister(
             static app => ((WebApplication)app!).Lifetime.StopApplication(),
             app);

@@ -76,8 +76,10 @@ public sealed class ManageProjectTests : IAsyncLifetime
 
         var lines = listed.Succeeded().TrimEnd('\n').Split('\n');
         Assert.Equal(6, lines.Length);
-        Assert.Matches("^ID +NAME +ACTIVE +API KEY +CREATED", lines[0].Trim());
-        Assert.Matches("^project-5 +five +yes +…1234 +2026-01-02 03:04", lines[5].Trim());
+        Assert.Matches("^ID +NAME +ACTIVE +API KEY +REQUESTS +TOKENS +COST +CREATED", lines[0].Trim());
+        Assert.Matches(
+            @"^project-5 +five +yes +…1234 +0 of unlimited +0 of unlimited +\$0\.00 of unlimited +2026-01-02 03:04",
+            lines[5].Trim());
         Assert.DoesNotContain('\e', listed.Output);
     }
 

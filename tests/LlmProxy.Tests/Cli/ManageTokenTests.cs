@@ -88,7 +88,9 @@ public sealed class ManageTokenTests : IAsyncLifetime
 
         var lines = (await RunAsync("list")).Succeeded().TrimEnd('\n').Split('\n');
 
-        Assert.Matches("^token-1 +project-1 +active +2026-01-03 03:04 +0 of unlimited +-$", lines[1].Trim());
+        Assert.Matches(
+            @"^token-1 +project-1 +active +2026-01-03 03:04 +0 of unlimited +0 of unlimited +\$0\.00 of unlimited +-$",
+            lines[1].Trim());
         Assert.Matches("^token-2 +project-1 +revoked ", lines[2].Trim());
         Assert.Matches("^token-3 +project-1 +expired +2026-01-02 11:59 +7 of 50 ", lines[3].Trim());
     }
@@ -125,7 +127,7 @@ public sealed class ManageTokenTests : IAsyncLifetime
 
         Assert.Contains("State:         active\n", shown.Succeeded(), StringComparison.Ordinal);
         Assert.Contains("Requests:      0 of unlimited\n", changed.Succeeded(), StringComparison.Ordinal);
-        Assert.Equal("""{"is_active":true,"max_requests":0,"duration_minutes":10080}""", change);
+        Assert.Equal("""{"is_active":true,"duration_minutes":10080,"max_requests":0}""", change);
         Assert.Equal("Token token-1 is revoked.\n", revoked.Succeeded());
         Assert.Empty(_api.Tokens);
     }

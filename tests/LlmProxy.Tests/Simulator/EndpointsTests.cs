@@ -57,6 +57,50 @@ public sealed class EndpointsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_response_in_the_background_is_queued_and_has_no_usage_yet()
+    {
+        var answer = await _simulator.PostForJsonAsync(
+            "/v1/responses", """{"model":"m","input":"Hi","background":true}""");
+
+        Assert.Equal("queued", answer.GetProperty("status").GetString());
+        Assert.Equal(JsonValueKind.Null, answer.GetProperty("usage").ValueKind);
+        Assert.Equal(0, answer.GetProperty("output").GetArrayLength());
+    }
+
+    [Theory]
+    [InlineData("/v1/chat/completions", "max_tokens")]
+    [InlineData("/v1/chat/completions", "max_completion_tokens")]
+    [InlineData("/v1/completions", "max_tokens")]
+    [InlineData("/v1/messages", "max_tokens")]
+    [InlineData("/v1/responses", "max_output_tokens")]
+    public async Task No_answer_has_more_words_than_the_limit_of_tokens(string path, string limit)
+    {
+        foreach (var more in (string[])["", ",\"tools\":[{\"name\":\"f\"}],\"tool_choice\":\"required\""])
+        {
+            using var answer = await _simulator.PostAsync(
+                path,
+                $$"""
+                {"model":"m","prompt":"Hi","input":"Hi","{{limit}}":1,
+                "messages":[{"role":"user","content":"Hi"}]{{more}}}
+                """,
+                "x-simulator-chunks: 50", "anthropic-version: 1");
+
+            var text = await SimulatorClient.TextOf(answer);
+            Assert.Matches("\"(completion|output)_tokens\":1[,}]", text);
+            Assert.Matches("\"(length|max_tokens|incomplete)\"", text);
+        }
+    }
+
+    [Fact]
+    public async Task Completions_have_sixteen_words_when_nothing_else_is_said()
+    {
+        var answer = await _simulator.PostForJsonAsync(
+            "/v1/completions", """{"model":"m","prompt":"one two three four five six seven"}""");
+
+        Assert.Equal(16, answer.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
+    }
+
+    [Fact]
     public async Task Responses_end_incomplete_at_the_limit_of_tokens()
     {
         var events = await _simulator.PostForEventsAsync(

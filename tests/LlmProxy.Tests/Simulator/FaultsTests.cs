@@ -23,7 +23,11 @@ public sealed class FaultsTests : IAsyncLifetime
     [InlineData("x-simulator-dealy: 5", "x-simulator-dealy")]
     [InlineData("x-simulator-delay: soon", "x-simulator-delay")]
     [InlineData("x-simulator-delay: -1", "x-simulator-delay")]
-    [InlineData("x-simulator-encoding: br", "x-simulator-encoding")]
+    [InlineData("x-simulator-encoding: zstd", "x-simulator-encoding")]
+    [InlineData("x-simulator-usage: some", "x-simulator-usage")]
+    [InlineData("x-simulator-usage: prompt=1,color=2", "x-simulator-usage")]
+    [InlineData("x-simulator-usage: prompt=-1", "x-simulator-usage")]
+    [InlineData("x-simulator-usage: prompt=99999999999999999", "x-simulator-usage")]
     [InlineData("x-simulator-header: no colon", "x-simulator-header")]
     [InlineData("x-simulator-header: Content-Length: 3", "x-simulator-header")]
     [InlineData("x-simulator-header: bad name: 3", "x-simulator-header")]
@@ -168,6 +172,38 @@ public sealed class FaultsTests : IAsyncLifetime
         Assert.Equal(
             await SimulatorClient.TextOf(plain),
             await reader.ReadToEndAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData(Whole)]
+    [InlineData(Streamed)]
+    public async Task Packs_with_brotli_too(string request)
+    {
+        using var plain = await _simulator.PostAsync(Chat, request);
+        using var packed = await _simulator.PostAsync(Chat, request, "x-simulator-encoding: br");
+
+        await using var body = await packed.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
+        await using var unpacked = new BrotliStream(body, CompressionMode.Decompress);
+        using var reader = new StreamReader(unpacked);
+        Assert.Equal(["br"], packed.Content.Headers.ContentEncoding);
+        Assert.Equal(
+            await SimulatorClient.TextOf(plain),
+            await reader.ReadToEndAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData(Whole)]
+    [InlineData(Streamed)]
+    public async Task Ends_a_truncated_body_in_good_order_and_before_what_was_packed(string request)
+    {
+        using var whole = await _simulator.PostAsync(Chat, request, "x-simulator-encoding: gzip");
+        using var truncated = await _simulator.PostAsync(Chat, request, "x-simulator-encoding: gzip-truncated");
+
+        var all = await whole.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
+        var some = await truncated.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(["gzip"], truncated.Content.Headers.ContentEncoding);
+        Assert.InRange(some.Length, 1, all.Length - 1);
+        Assert.Equal(all.Take(some.Length), some);
     }
 
     [Fact]

@@ -65,7 +65,44 @@ public sealed class RealtimeSessionTests : IAsyncLifetime
         Assert.Equal(2, usage.GetProperty("output_tokens").GetInt32());
     }
 
+    [Fact]
+    public async Task Reports_the_usage_of_a_response_by_kind_of_token()
+    {
+        await ReceiveAsync();
+        await SendAsync("""
+            {"type":"response.create","response":{"metadata":{
+            "usage":"prompt=100,completion=30,cached=40,audio_in=60,audio_out=20"}}}
+            """);
+
+        var response = await ReceiveDoneAsync();
+
+        Assert.Equal(
+            """
+            {"total_tokens":130,"input_tokens":100,"output_tokens":30,"input_token_details":{"text_tokens":40,
+            "audio_tokens":60,"image_tokens":0,"cached_tokens":40},"output_token_details":{"text_tokens":10,
+            "audio_tokens":20}}
+            """.ReplaceLineEndings(""),
+            response.GetProperty("usage").GetRawText());
+        await Condition.HoldsAsync(() => _simulator.Bill().Contains(
+            "\"m\":{\"requests\":1,\"prompt_tokens\":100,\"cached_tokens\":40,\"reasoning_tokens\":0,"
+            + "\"completion_tokens\":30}", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Ends_a_response_incomplete_at_the_limit_of_tokens()
+    {
+        await ReceiveAsync();
+        await SendAsync("""{"type":"response.create","response":{"max_output_tokens":1}}""");
+
+        var response = await ReceiveDoneAsync();
+
+        Assert.Equal("incomplete", response.GetProperty("status").GetString());
+        Assert.Equal("max_output_tokens", response.GetProperty("status_details").GetProperty("reason").GetString());
+        Assert.Equal(1, response.GetProperty("usage").GetProperty("output_tokens").GetInt32());
+    }
+
     [Theory]
+    [InlineData("{\"type\":\"response.create\",\"response\":{\"metadata\":{\"usage\":\"x\"}}}", "invalid_value")]
     [InlineData("{", "invalid_json")]
     [InlineData("[1]", "invalid_value")]
     [InlineData("{\"type\":\"sing\"}", "invalid_value")]
@@ -127,6 +164,17 @@ public sealed class RealtimeSessionTests : IAsyncLifetime
 
     private Task SendAsync(string message) => _socket.SendAsync(
         Encoding.UTF8.GetBytes(message), WebSocketMessageType.Text, true, TestContext.Current.CancellationToken);
+
+    private async Task<JsonElement> ReceiveDoneAsync()
+    {
+        var message = await ReceiveAsync();
+        while (message.GetProperty("type").GetString() != "response.done")
+        {
+            message = await ReceiveAsync();
+        }
+
+        return message.GetProperty("response");
+    }
 
     private async Task<JsonElement> ReceiveAsync()
     {

@@ -17,6 +17,18 @@ public sealed class SimulatorClient : IAsyncDisposable
 
     internal Traffic Traffic => _server.Traffic;
 
+    /// <summary>The simulator's own account, as JSON.</summary>
+    public string Bill()
+    {
+        using var bytes = new MemoryStream();
+        using (var json = new Utf8JsonWriter(bytes))
+        {
+            _server.Bill.Write(json);
+        }
+
+        return Encoding.UTF8.GetString(bytes.ToArray());
+    }
+
     internal Uri Address => _server.Address;
 
     public static Task<SimulatorClient> StartAsync() => StartAsync(TimeProvider.System);

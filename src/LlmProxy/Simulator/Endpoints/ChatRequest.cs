@@ -5,11 +5,11 @@ using LlmProxy.Simulator.Wire;
 namespace LlmProxy.Simulator.Endpoints;
 
 /// <summary>A request for chat completions, with everything in it that changes the answer.</summary>
-internal sealed record ChatRequest(string Id, Question Question)
+internal sealed record ChatRequest(string Id, Question Question, IReadOnlyList<Answer> Answers)
 {
     private const int ChoicesMax = 16;
 
-    public int Choices { get; private init; }
+    public WordUsage Usage { get; private init; }
 
     public bool IsStreamed { get; private init; }
 
@@ -21,7 +21,7 @@ internal sealed record ChatRequest(string Id, Question Question)
     public int TopLogprobs { get; private init; }
 
     /// <summary>The request, or null with what is wrong in it.</summary>
-    public static ChatRequest? Read(JsonElement root, int? words, out ApiError? error)
+    public static ChatRequest? Read(JsonElement root, Faults faults, out ApiError? error)
     {
         var fields = new Fields(root);
         var model = fields.RequiredText("model");
@@ -31,17 +31,21 @@ internal sealed record ChatRequest(string Id, Question Question)
         var conversation = Conversation.Read(messages);
         var question = new Question(model, conversation)
         {
-            TokensMax = tokensMax,
-            WordCount = words,
+            TokensMax = faults.LimitOf(tokensMax),
+            WordCount = faults.Chunks,
             Stop = fields.Optional("stop"),
             Format = FormatIn(fields.Optional("response_format")),
             Tool = Tools.Choose(root, conversation, "call_"),
         };
-        var request = new ChatRequest(Seed.Of(conversation.Prompt).NextId("chatcmpl-"), question)
+        var choices = fields.Integer("n", 1, ChoicesMax) ?? 1;
+        var answers = Answer.AllTo(question, choices);
+        var usage = new WordUsage(conversation.Tokens, answers.Sum(static answer => (long)answer.Tokens));
+        var asksForUsage = new Fields(fields.Optional("stream_options")).Flag("include_usage");
+        var request = new ChatRequest(Seed.Of(conversation.Prompt).NextId("chatcmpl-"), question, answers)
         {
-            Choices = fields.Integer("n", 1, ChoicesMax) ?? 1,
+            Usage = faults.Usage.Of(usage),
             IsStreamed = fields.Flag("stream"),
-            ReportsUsage = new Fields(fields.Optional("stream_options")).Flag("include_usage"),
+            ReportsUsage = faults.Usage.IsTold(asksForUsage),
             HasLogprobs = fields.Flag("logprobs"),
             TopLogprobs = fields.Integer("top_logprobs", 0, 20) ?? 0,
         };

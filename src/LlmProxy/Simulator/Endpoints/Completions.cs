@@ -9,6 +9,9 @@ internal static class Completions
 {
     private const int ChoicesMax = 16;
 
+    // The provider's own default, which this old endpoint alone has.
+    private const int TokensByDefault = 16;
+
     public static async Task AnswerAsync(SimulatedCall call)
     {
         using var body = await call.ReadJsonAsync();
@@ -18,18 +21,24 @@ internal static class Completions
         }
 
         var fields = new Fields(body.Root);
-        var request = Request.Read(fields, call.Faults.Chunks);
+        var request = Request.Read(fields, call.Faults);
         var isStreamed = fields.Flag("stream");
-        await (fields.Error is { } error ? call.RefuseAsync(error)
-            : isStreamed ? StreamAsync(call, request, ReportsUsage(fields))
-            : call.SendJsonAsync(request, WriteWhole));
+        var reportsUsage = call.Faults.Usage.IsTold(AsksForUsage(fields));
+        if (fields.Error is { } error)
+        {
+            await call.RefuseAsync(error);
+            return;
+        }
+
+        call.Charge(request.Question.Model, request.Usage, !isStreamed || reportsUsage);
+        await (isStreamed ? StreamAsync(call, request, reportsUsage) : call.SendJsonAsync(request, WriteWhole));
     }
 
     /// <summary>The whole answer to a request that lies in a batch; the error when it is not one.</summary>
     public static ApiError? Write(Utf8JsonWriter json, JsonElement root)
     {
         var fields = new Fields(root);
-        var request = Request.Read(fields, null);
+        var request = Request.Read(fields, Faults.None);
         if (fields.Error is null)
         {
             WriteWhole(json, request);
@@ -38,67 +47,72 @@ internal static class Completions
         return fields.Error;
     }
 
-    private static bool ReportsUsage(Fields fields) =>
+    private static bool AsksForUsage(Fields fields) =>
         new Fields(fields.Optional("stream_options")).Flag("include_usage");
 
     private static void WriteWhole(Utf8JsonWriter json, Request request)
     {
-        var usage = new WordUsage(request.Question.Conversation.Tokens, 0);
         WriteHead(json, request);
-        for (var choice = 0; choice < request.Choices; choice++)
+        for (var choice = 0; choice < request.Answers.Count; choice++)
         {
-            var answer = Answer.To(request.Question, choice);
-            usage = usage with { Output = usage.Output + answer.Tokens };
+            var answer = request.Answers[choice];
             WriteChoice(json, answer.Text, choice, answer.IsCut ? "length"u8 : "stop"u8);
         }
 
         json.WriteEndArray();
-        usage.WriteForChat(json);
+        request.Usage.WriteForChat(json);
         json.WriteEndObject();
     }
 
     private static async Task StreamAsync(SimulatedCall call, Request request, bool reportsUsage)
     {
         using var events = new EventStream(call);
-        var usage = new WordUsage(request.Question.Conversation.Tokens, 0);
-        for (var choice = 0; choice < request.Choices; choice++)
+        var early = request.Usage.Form == UsageForm.Early;
+        for (var choice = 0; choice < request.Answers.Count; choice++)
         {
-            var answer = Answer.To(request.Question, choice);
-            usage = usage with { Output = usage.Output + answer.Tokens };
+            var answer = request.Answers[choice];
             for (int start = 0, end; start < answer.Text.Length; start = end)
             {
                 end = Words.EndOfPiece(answer.Text, start);
-                WriteChunk(events.Begin(), request, answer.Text.AsSpan(start, end - start), choice, default);
-                await events.SendAsync();
+                var soFar = early ? request.Usage with { Output = events.Words + 1 } : default(WordUsage?);
+                WriteHead(events.Begin(), request);
+                WriteChoice(events.Json, answer.Text.AsSpan(start, end - start), choice, default);
+                EndChunk(events.Json, soFar);
+                await events.SendAsync(words: 1);
             }
 
-            WriteChunk(events.Begin(), request, "", choice, answer.IsCut ? "length"u8 : "stop"u8);
+            WriteHead(events.Begin(), request);
+            WriteChoice(events.Json, "", choice, answer.IsCut ? "length"u8 : "stop"u8);
+            EndChunk(events.Json, early ? request.Usage with { Output = events.Words } : null);
             await events.SendAsync();
         }
 
-        if (reportsUsage)
+        var isUsageLate = request.Usage.Form == UsageForm.AfterEnd;
+        if (reportsUsage && !isUsageLate)
         {
-            var json = events.Begin();
-            WriteHead(json, request);
-            json.WriteEndArray();
-            usage.WriteForChat(json);
-            json.WriteEndObject();
-            await events.SendAsync();
+            await SendUsageAsync(events, request);
         }
 
         await events.SendDoneAsync();
+        if (isUsageLate)
+        {
+            await SendUsageAsync(events, request);
+        }
+
+        await events.EndAsync();
     }
 
-    private static void WriteChunk(
-        Utf8JsonWriter json,
-        Request request,
-        ReadOnlySpan<char> text,
-        int choice,
-        ReadOnlySpan<byte> finishReason)
+    private static ValueTask SendUsageAsync(EventStream events, Request request)
     {
-        WriteHead(json, request);
-        WriteChoice(json, text, choice, finishReason);
+        WriteHead(events.Begin(), request);
+        EndChunk(events.Json, request.Usage);
+        return events.SendAsync();
+    }
+
+    private static void EndChunk(Utf8JsonWriter json, WordUsage? usage)
+    {
         json.WriteEndArray();
+        usage?.WriteForChat(json);
         json.WriteEndObject();
     }
 
@@ -134,19 +148,22 @@ internal static class Completions
         json.WriteEndObject();
     }
 
-    private sealed record Request(string Id, Question Question, int Choices)
+    private sealed record Request(string Id, Question Question, IReadOnlyList<Answer> Answers, WordUsage Usage)
     {
-        public static Request Read(Fields fields, int? words)
+        public static Request Read(Fields fields, Faults faults)
         {
             var conversation = Conversation.Read(fields.Required("prompt"));
             var question = new Question(fields.RequiredText("model"), conversation)
             {
-                TokensMax = fields.Integer("max_tokens", 1, int.MaxValue),
-                WordCount = words,
+                TokensMax = faults.LimitOf(
+                    fields.Integer("max_tokens", 1, int.MaxValue) ?? (faults.Chunks is null ? TokensByDefault : null)),
+                WordCount = faults.Chunks,
                 Stop = fields.Optional("stop"),
             };
             var id = Seed.Of(conversation.Prompt).NextId("cmpl-");
-            return new(id, question, fields.Integer("n", 1, ChoicesMax) ?? 1);
+            var answers = Answer.AllTo(question, fields.Integer("n", 1, ChoicesMax) ?? 1);
+            var usage = new WordUsage(conversation.Tokens, answers.Sum(static answer => (long)answer.Tokens));
+            return new(id, question, answers, faults.Usage.Of(usage));
         }
     }
 }

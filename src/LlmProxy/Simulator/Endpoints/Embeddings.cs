@@ -20,14 +20,21 @@ internal static class Embeddings
             return;
         }
 
-        var request = Read(body.Root, out var error);
-        await (error is not null ? call.RefuseAsync(error) : call.SendJsonAsync(request, WriteWhole));
+        var request = Read(body.Root, call.Faults, out var error);
+        if (error is not null)
+        {
+            await call.RefuseAsync(error);
+            return;
+        }
+
+        call.Charge(request.Model, request.Usage);
+        await call.SendJsonAsync(request, WriteWhole);
     }
 
     /// <summary>The whole answer to a request that lies in a batch; the error when it is not one.</summary>
     public static ApiError? Write(Utf8JsonWriter json, JsonElement root)
     {
-        var request = Read(root, out var error);
+        var request = Read(root, Faults.None, out var error);
         if (error is null)
         {
             WriteWhole(json, request);
@@ -36,7 +43,7 @@ internal static class Embeddings
         return error;
     }
 
-    private static Request Read(JsonElement root, out ApiError? error)
+    private static Request Read(JsonElement root, Faults faults, out ApiError? error)
     {
         var fields = new Fields(root);
         var model = fields.RequiredText("model");
@@ -47,7 +54,8 @@ internal static class Embeddings
         error = fields.Error
             ?? (inputs.Count is 0 or > InputsMax ? ApiError.InvalidValue("input", $"up to {InputsMax} inputs") : null)
             ?? (format is "float" or "base64" ? null : ApiError.InvalidValue("encoding_format", "float or base64"));
-        return new(model, inputs, dimensions, format == "base64");
+        var usage = faults.Usage.Of(new WordUsage(inputs.Sum(static input => (long)input.Tokens), 0));
+        return new(model, inputs, dimensions, format == "base64", usage);
     }
 
     /// <summary>Each input as a text, and what it counts: words of a text, members of a list of tokens.</summary>
@@ -82,7 +90,7 @@ internal static class Embeddings
 
         json.WriteEndArray();
         json.WriteString("model"u8, request.Model);
-        new WordUsage(request.Inputs.Sum(static input => input.Tokens), 0).WriteForInputOnly(json);
+        request.Usage.WriteForInputOnly(json);
         json.WriteEndObject();
     }
 
@@ -128,5 +136,6 @@ internal static class Embeddings
         string Model,
         List<(string Text, int Tokens)> Inputs,
         int Dimensions,
-        bool AsBase64);
+        bool AsBase64,
+        WordUsage Usage);
 }

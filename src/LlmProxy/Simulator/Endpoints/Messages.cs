@@ -20,18 +20,24 @@ internal static class Messages
         fields.Required("max_tokens");
         var question = new Question(fields.RequiredText("model"), conversation)
         {
-            TokensMax = fields.Integer("max_tokens", 1, int.MaxValue),
+            TokensMax = call.Faults.LimitOf(fields.Integer("max_tokens", 1, int.MaxValue)),
             WordCount = call.Faults.Chunks,
             Stop = fields.Optional("stop_sequences"),
             Tool = Tools.Choose(body.Root, conversation, "toolu_"),
         };
-        var message = new Message(
-            Seed.Of(conversation.Prompt).NextId("msg_"),
-            question,
-            Answer.To(question));
+        var answer = Answer.To(question);
+        var usage = call.Faults.Usage.Of(new WordUsage(conversation.Tokens, answer.Tokens));
+        var message = new Message(Seed.Of(conversation.Prompt).NextId("msg_"), question, answer, usage);
         var isStreamed = fields.Flag("stream");
-        await (fields.Error is { } error ? call.RefuseAsync(error)
-            : isStreamed ? StreamAsync(call, message)
+        if (fields.Error is { } error)
+        {
+            await call.RefuseAsync(error);
+            return;
+        }
+
+        call.Charge(question.Model, usage);
+        await (isStreamed
+            ? StreamAsync(call, message)
             : call.SendJsonAsync(message, static (json, message) => message.Write(json, isFinal: true)));
     }
 
@@ -88,17 +94,31 @@ internal static class Messages
             json = Begin(stream, "content_block_delta");
             json.WriteNumber("index"u8, 0);
             message.WriteDelta(json, text.AsSpan(start, end - start));
-            await EndAsync(stream, json);
+            await EndAsync(stream, json, words: message.Question.Tool is null ? 1 : 0);
+            if (message.Usage.Form == UsageForm.Early)
+            {
+                json = Begin(stream, "message_delta");
+                message.WriteEndDelta(json, isEnd: false, message.Usage with { Output = stream.Words });
+                await EndAsync(stream, json);
+            }
         }
 
         json = Begin(stream, "content_block_stop");
         json.WriteNumber("index"u8, 0);
-        await EndAsync(stream, json);
+        await EndAsync(stream, json, words: message.Question.Tool is null ? 0 : message.Answer.Tokens);
 
+        var isUsageLate = message.Usage.Form == UsageForm.AfterEnd;
         json = Begin(stream, "message_delta");
-        message.WriteEndDelta(json);
+        message.WriteEndDelta(json, isEnd: true, isUsageLate ? null : message.Usage);
         await EndAsync(stream, json);
         await EndAsync(stream, Begin(stream, "message_stop"));
+        if (isUsageLate)
+        {
+            json = Begin(stream, "message_delta");
+            message.WriteEndDelta(json, isEnd: true, message.Usage);
+            await EndAsync(stream, json);
+        }
+
         await stream.EndAsync();
     }
 
@@ -110,16 +130,16 @@ internal static class Messages
         return json;
     }
 
-    private static ValueTask EndAsync(EventStream stream, Utf8JsonWriter json)
+    private static ValueTask EndAsync(EventStream stream, Utf8JsonWriter json, int words = 0)
     {
         json.WriteEndObject();
-        return stream.SendAsync();
+        return stream.SendAsync(words);
     }
 
-    private sealed record Message(string Id, Question Question, Answer Answer)
+    private sealed record Message(string Id, Question Question, Answer Answer, WordUsage Usage)
     {
         private string StopReason =>
-            Question.Tool is not null ? "tool_use" : Answer.IsCut ? "max_tokens" : "end_turn";
+            Answer.IsCut ? "max_tokens" : Question.Tool is not null ? "tool_use" : "end_turn";
 
         public void Write(Utf8JsonWriter json, bool isFinal)
         {
@@ -137,7 +157,7 @@ internal static class Messages
             json.WriteEndArray();
             json.WriteString("stop_reason"u8, isFinal ? StopReason : null);
             json.WriteNull("stop_sequence"u8);
-            new WordUsage(Question.Conversation.Tokens, isFinal ? Answer.Tokens : 1).WriteForMessages(json);
+            (isFinal ? Usage : Usage with { Output = 1 }).WriteForMessages(json);
             json.WriteEndObject();
         }
 
@@ -169,15 +189,13 @@ internal static class Messages
             json.WriteEndObject();
         }
 
-        public void WriteEndDelta(Utf8JsonWriter json)
+        public void WriteEndDelta(Utf8JsonWriter json, bool isEnd, WordUsage? usage)
         {
             json.WriteStartObject("delta"u8);
-            json.WriteString("stop_reason"u8, StopReason);
+            json.WriteString("stop_reason"u8, isEnd ? StopReason : null);
             json.WriteNull("stop_sequence"u8);
             json.WriteEndObject();
-            json.WriteStartObject("usage"u8);
-            json.WriteNumber("output_tokens"u8, Answer.Tokens);
-            json.WriteEndObject();
+            usage?.WriteForEndOfMessage(json);
         }
     }
 }

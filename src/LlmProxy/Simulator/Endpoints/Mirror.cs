@@ -76,7 +76,7 @@ internal static class Mirror
         }
 
         call.Response.ContentType = "application/octet-stream";
-        call.Response.ContentLength = call.Faults.Gzip || call.Faults.Trailers.Count > 0 ? null : left;
+        call.Response.ContentLength = call.Faults.Coding is not null || call.Faults.Trailers.Count > 0 ? null : left;
         for (; left > 0; left -= Math.Min(left, Pattern.Length))
         {
             await call.Reply.WriteAsync(Pattern.AsMemory(0, Math.Min(left, Pattern.Length)));

@@ -99,7 +99,7 @@ internal sealed class RealtimeSession
             json.WriteNull("previous_item_id"u8);
             json.WriteString("item_id"u8, $"item_audio_{_events}");
         }),
-        "response.create" => RespondAsync(),
+        "response.create" => RespondAsync(new Fields(message).Optional("response")),
         "response.cancel" => SendErrorAsync("response_cancel_not_active", "No response is active."),
         var type => SendErrorAsync("invalid_value", $"Unknown message type '{type}'."),
     };
@@ -126,17 +126,41 @@ internal sealed class RealtimeSession
         }
     }
 
-    private async Task RespondAsync()
+    private async Task RespondAsync(JsonElement options)
     {
+        var wished = Conversation.StringOf(new Fields(options).Optional("metadata"), "usage"u8);
+        if ((wished is null ? _call.Faults.Usage : UsageWish.Parse(wished)) is not { } wish)
+        {
+            await SendErrorAsync("invalid_value", "Invalid value for 'response.metadata.usage'.");
+            return;
+        }
+
+        // The provider takes "inf" too, which is no limit.
+        var most = new Fields(options).Optional("max_output_tokens");
         var conversation = new Conversation(_said, _tokensSaid, false);
-        var question = new Question(_model, conversation) { WordCount = _call.Faults.Chunks };
+        var question = new Question(_model, conversation)
+        {
+            WordCount = _call.Faults.Chunks,
+            TokensMax = most.ValueKind == JsonValueKind.Number && most.TryGetInt32(out var limit)
+                ? Math.Max(1, limit)
+                : null,
+        };
         var seed = Seed.Of(_said, ++_responses);
+        var answer = Answer.To(question);
         var response = new ResponseRequest(
-            seed.NextId("resp_"),
-            seed.NextId("item_"),
-            question,
-            Answer.To(question),
-            IsStreamed: true);
+            seed.NextId("resp_"), seed.NextId("item_"), question, answer, IsStreamed: true)
+        {
+            Usage = wish.Of(new WordUsage(conversation.Tokens, answer.Tokens)),
+        };
+        _call.Charge(_model, response.Usage);
+        await SendAsync(response);
+        _call.Settle(isComplete: true);
+        _call.Reply.CountWords(-_call.Reply.WordsWritten);
+        _tokensSaid += answer.Tokens;
+    }
+
+    private async Task SendAsync(ResponseRequest response)
+    {
         var text = response.Answer.Text;
         await SendAsync("response.created", json => WriteResponse(json, response, isFinal: false));
         await SendAsync("response.output_item.added", json => WriteItem(json, response, isDone: false));
@@ -146,13 +170,13 @@ internal sealed class RealtimeSession
             end = Words.EndOfPiece(text, start);
             var piece = text[start..end];
             await SendAsync("response.output_text.delta", json => WriteText(json, response, "delta", piece));
+            _call.Reply.CountWords(1);
         }
 
         await SendAsync("response.output_text.done", json => WriteText(json, response, "text", text));
         await SendAsync("response.content_part.done", json => WriteContent(json, response, text));
         await SendAsync("response.output_item.done", json => WriteItem(json, response, isDone: true));
         await SendAsync("response.done", json => WriteResponse(json, response, isFinal: true));
-        _tokensSaid += response.Answer.Tokens;
     }
 
     private static void WriteResponse(Utf8JsonWriter json, ResponseRequest response, bool isFinal)
@@ -160,8 +184,8 @@ internal sealed class RealtimeSession
         json.WriteStartObject("response"u8);
         json.WriteString("object"u8, "realtime.response"u8);
         json.WriteString("id"u8, response.Id);
-        json.WriteString("status"u8, isFinal ? "completed"u8 : "in_progress"u8);
-        json.WriteNull("status_details"u8);
+        json.WriteString("status"u8, isFinal ? response.FinalStatus : "in_progress");
+        WriteStatusDetails(json, isFinal && response.Answer.IsCut);
         json.WriteStartArray("output"u8);
         if (isFinal)
         {
@@ -171,13 +195,27 @@ internal sealed class RealtimeSession
         json.WriteEndArray();
         if (isFinal)
         {
-            response.Usage.WriteForResponses(json);
+            response.Usage.WriteForRealtime(json);
         }
         else
         {
             json.WriteNull("usage"u8);
         }
 
+        json.WriteEndObject();
+    }
+
+    private static void WriteStatusDetails(Utf8JsonWriter json, bool isCut)
+    {
+        if (!isCut)
+        {
+            json.WriteNull("status_details"u8);
+            return;
+        }
+
+        json.WriteStartObject("status_details"u8);
+        json.WriteString("type"u8, "incomplete"u8);
+        json.WriteString("reason"u8, "max_output_tokens"u8);
         json.WriteEndObject();
     }
 

@@ -7,38 +7,54 @@ namespace LlmProxy.Simulator.Endpoints;
 /// <summary>A request for a response, and the response object in the states that a stream shows of it.</summary>
 internal sealed record ResponseRequest(string Id, string ItemId, Question Question, Answer Answer, bool IsStreamed)
 {
-    public WordUsage Usage => new(Question.Conversation.Tokens, Answer.Tokens);
+    /// <summary>What the answer costs; the words in it unless something else is to be told.</summary>
+    public WordUsage Usage { get; init; } = new(Question.Conversation.Tokens, Answer.Tokens);
+
+    /// <summary>To be answered later, which never happens here.</summary>
+    public bool IsInBackground { get; private init; }
 
     public string FinalStatus => Answer.IsCut ? "incomplete" : "completed";
 
     /// <summary>The request, or null with what is wrong in it.</summary>
-    public static ResponseRequest? Read(JsonElement root, int? words, out ApiError? error)
+    public static ResponseRequest? Read(JsonElement root, Faults faults, out ApiError? error)
     {
         var fields = new Fields(root);
         var conversation = Conversation.Read(fields.Required("input"), fields.Optional("instructions"));
         var question = new Question(fields.RequiredText("model"), conversation)
         {
-            TokensMax = fields.Integer("max_output_tokens", 1, int.MaxValue),
-            WordCount = words,
+            TokensMax = faults.LimitOf(fields.Integer("max_output_tokens", 1, int.MaxValue)),
+            WordCount = faults.Chunks,
             Format = FormatIn(new Fields(fields.Optional("text")).Optional("format")),
             Tool = Tools.Choose(root, conversation, "call_"),
         };
         var seed = Seed.Of(conversation.Prompt);
-        var isStreamed = fields.Flag("stream");
+        var (isStreamed, isInBackground) = (fields.Flag("stream"), fields.Flag("background"));
         error = fields.Error;
-        return error is null
-            ? new(seed.NextId("resp_"), seed.NextId("msg_"), question, Answer.To(question), isStreamed)
-            : null;
+        if (error is not null)
+        {
+            return null;
+        }
+
+        var answer = Answer.To(question);
+        return new(seed.NextId("resp_"), seed.NextId("msg_"), question, answer, isStreamed)
+        {
+            Usage = faults.Usage.Of(new WordUsage(conversation.Tokens, answer.Tokens)),
+            IsInBackground = isInBackground,
+        };
     }
 
-    /// <summary>The response object; <paramref name="isFinal"/> ones have their output and their usage.</summary>
-    public void Write(Utf8JsonWriter json, bool isFinal)
+    /// <summary>The response object when nothing or everything of it is done.</summary>
+    public void Write(Utf8JsonWriter json, bool isFinal) =>
+        Write(json, isFinal ? FinalStatus : "in_progress", isFinal, isFinal ? Usage : null);
+
+    /// <summary>The response object in any state; <paramref name="isFinal"/> ones have their output.</summary>
+    public void Write(Utf8JsonWriter json, string status, bool isFinal, WordUsage? usage)
     {
         json.WriteStartObject();
         json.WriteString("id"u8, Id);
         json.WriteString("object"u8, "response"u8);
         json.WriteNumber("created_at"u8, Origin.UnixSeconds);
-        json.WriteString("status"u8, isFinal ? FinalStatus : "in_progress");
+        json.WriteString("status"u8, status);
         json.WriteNull("error"u8);
         WriteIncompleteDetails(json, isFinal);
         json.WriteNull("instructions"u8);
@@ -60,9 +76,9 @@ internal sealed record ResponseRequest(string Id, string ItemId, Question Questi
         json.WriteEndArray();
         json.WriteNumber("top_p"u8, 1);
         json.WriteString("truncation"u8, "disabled"u8);
-        if (isFinal)
+        if (usage is { } told)
         {
-            Usage.WriteForResponses(json);
+            told.WriteForResponses(json);
         }
         else
         {

@@ -15,12 +15,19 @@ internal static class Responses
             return;
         }
 
-        if (ResponseRequest.Read(body.Root, call.Faults.Chunks, out var error) is not { } request)
+        if (ResponseRequest.Read(body.Root, call.Faults, out var error) is not { } request)
         {
             await call.RefuseAsync(error!);
             return;
         }
 
+        if (request.IsInBackground && !request.IsStreamed)
+        {
+            await call.SendJsonAsync(request, static (json, request) => request.Write(json, "queued", false, null));
+            return;
+        }
+
+        call.Charge(request.Question.Model, request.Usage);
         await (request.IsStreamed
             ? StreamAsync(call, request)
             : call.SendJsonAsync(request, static (json, request) => request.Write(json, isFinal: true)));
@@ -29,7 +36,7 @@ internal static class Responses
     /// <summary>The whole answer to a request that lies in a batch; the error when it is not one.</summary>
     public static ApiError? Write(Utf8JsonWriter json, JsonElement root)
     {
-        ResponseRequest.Read(root, null, out var error)?.Write(json, isFinal: true);
+        ResponseRequest.Read(root, Faults.None, out var error)?.Write(json, isFinal: true);
         return error;
     }
 
@@ -37,14 +44,21 @@ internal static class Responses
     {
         using var stream = new EventStream(call);
         var events = new Sequence(stream, request);
-        await events.SendResponseAsync("response.created", isFinal: false);
-        await events.SendResponseAsync("response.in_progress", isFinal: false);
+        await events.SendResponseAsync("response.created", "in_progress", null);
+        await events.SendResponseAsync("response.in_progress", "in_progress", null);
         await events.SendItemAsync("response.output_item.added", isDone: false);
         await (request.Question.Tool is { } tool
             ? events.SendArgumentsAsync(tool.Arguments)
             : events.SendTextAsync(request.Answer.Text));
         await events.SendItemAsync("response.output_item.done", isDone: true);
-        await events.SendResponseAsync($"response.{request.FinalStatus}", isFinal: true);
+        var isUsageLate = request.Usage.Form == UsageForm.AfterEnd;
+        var end = $"response.{request.FinalStatus}";
+        await events.SendResponseAsync(end, request.FinalStatus, isUsageLate ? null : request.Usage);
+        if (isUsageLate)
+        {
+            await events.SendResponseAsync(end, request.FinalStatus, request.Usage);
+        }
+
         await stream.EndAsync();
     }
 
@@ -53,11 +67,11 @@ internal static class Responses
     {
         private int _next;
 
-        public ValueTask SendResponseAsync(string name, bool isFinal)
+        public ValueTask SendResponseAsync(string name, string status, WordUsage? usage)
         {
             var json = Begin(name);
             json.WritePropertyName("response"u8);
-            request.Write(json, isFinal);
+            request.Write(json, status, isFinal: status != "in_progress", usage);
             return EndAsync(json);
         }
 
@@ -76,7 +90,12 @@ internal static class Responses
             for (int start = 0, end; start < text.Length; start = end)
             {
                 end = Words.EndOfPiece(text, start);
-                await SendTextEventAsync("response.output_text.delta", "delta", text[start..end]);
+                await SendTextEventAsync("response.output_text.delta", "delta", text[start..end], words: 1);
+                if (request.Usage.Form == UsageForm.Early)
+                {
+                    var soFar = request.Usage with { Output = stream.Words };
+                    await SendResponseAsync("response.in_progress", "in_progress", soFar);
+                }
             }
 
             await SendTextEventAsync("response.output_text.done", "text", text);
@@ -85,8 +104,9 @@ internal static class Responses
 
         public async Task SendArgumentsAsync(string arguments)
         {
-            await SendArgumentsEventAsync("response.function_call_arguments.delta", "delta", arguments);
-            await SendArgumentsEventAsync("response.function_call_arguments.done", "arguments", arguments);
+            var words = request.Answer.Tokens;
+            await SendArgumentsEventAsync("response.function_call_arguments.delta", "delta", arguments, words);
+            await SendArgumentsEventAsync("response.function_call_arguments.done", "arguments", arguments, words: 0);
         }
 
         private ValueTask SendPartAsync(string name, string text)
@@ -97,22 +117,22 @@ internal static class Responses
             return EndAsync(json);
         }
 
-        private ValueTask SendTextEventAsync(string name, string member, string text)
+        private ValueTask SendTextEventAsync(string name, string member, string text, int words = 0)
         {
             var json = BeginContent(name);
             json.WriteString(member, text);
             json.WriteStartArray("logprobs"u8);
             json.WriteEndArray();
-            return EndAsync(json);
+            return EndAsync(json, words);
         }
 
-        private ValueTask SendArgumentsEventAsync(string name, string member, string text)
+        private ValueTask SendArgumentsEventAsync(string name, string member, string text, int words)
         {
             var json = Begin(name);
             json.WriteString("item_id"u8, request.ItemId);
             json.WriteNumber("output_index"u8, 0);
             json.WriteString(member, text);
-            return EndAsync(json);
+            return EndAsync(json, words);
         }
 
         private Utf8JsonWriter BeginContent(string name)
@@ -133,10 +153,10 @@ internal static class Responses
             return json;
         }
 
-        private ValueTask EndAsync(Utf8JsonWriter json)
+        private ValueTask EndAsync(Utf8JsonWriter json, int words = 0)
         {
             json.WriteEndObject();
-            return stream.SendAsync();
+            return stream.SendAsync(words);
         }
     }
 }

@@ -31,13 +31,16 @@ internal static class Transcriptions
         }
 
         var text = $"Simulated transcript of {file.Name}, {file.Bytes} bytes.";
-        await (form.Field("stream") == "true" ? StreamAsync(call, text) : SendAsync(call, form, text));
+        var usage = call.Faults.Usage.Of(new WordUsage(0, Words.Count(text)));
+        var isStreamed = form.Field("stream") == "true";
+        call.Charge(form.Field("model"), usage, isStreamed || form.Field("response_format") is "" or "json");
+        await (isStreamed ? StreamAsync(call, text, usage) : SendAsync(call, form, text, usage));
     }
 
-    private static Task SendAsync(SimulatedCall call, MultipartForm form, string text) =>
+    private static Task SendAsync(SimulatedCall call, MultipartForm form, string text, WordUsage usage) =>
         form.Field("response_format") switch
         {
-            "" or "json" => call.SendJsonAsync(text, WriteJson),
+            "" or "json" => call.SendJsonAsync((text, usage), static (json, it) => WriteJson(json, it.text, it.usage)),
             "verbose_json" => call.SendJsonAsync(text, WriteVerbose),
             "text" => SendTextAsync(call, text + "\n"),
             "srt" => SendTextAsync(call, $"1\n00:00:00,000 --> 00:00:01,000\n{text}\n\n"),
@@ -48,11 +51,11 @@ internal static class Transcriptions
     private static Task SendTextAsync(SimulatedCall call, string text) =>
         call.SendAsync("text/plain; charset=utf-8", Encoding.UTF8.GetBytes(text));
 
-    private static void WriteJson(Utf8JsonWriter json, string text)
+    private static void WriteJson(Utf8JsonWriter json, string text, WordUsage usage)
     {
         json.WriteStartObject();
         json.WriteString("text"u8, text);
-        WriteUsage(json, text);
+        usage.WriteForTranscriptions(json);
         json.WriteEndObject();
     }
 
@@ -74,42 +77,27 @@ internal static class Transcriptions
         json.WriteEndObject();
     }
 
-    private static async Task StreamAsync(SimulatedCall call, string text)
+    private static async Task StreamAsync(SimulatedCall call, string text, WordUsage usage)
     {
         using var events = new EventStream(call);
         for (int start = 0, end; start < text.Length; start = end)
         {
             end = Words.EndOfPiece(text, start);
-            WriteEvent(events.Begin(), "transcript.text.delta", "delta", text[start..end]);
-            await events.SendAsync();
+            WriteEvent(events.Begin(), "transcript.text.delta", "delta", text[start..end], null);
+            await events.SendAsync(words: 1);
         }
 
-        WriteEvent(events.Begin(), "transcript.text.done", "text", text);
+        WriteEvent(events.Begin(), "transcript.text.done", "text", text, usage);
         await events.SendAsync();
         await events.EndAsync();
     }
 
-    private static void WriteEvent(Utf8JsonWriter json, string type, string member, string text)
+    private static void WriteEvent(Utf8JsonWriter json, string type, string member, string text, WordUsage? usage)
     {
         json.WriteStartObject();
         json.WriteString("type"u8, type);
         json.WriteString(member, text);
-        if (member == "text")
-        {
-            WriteUsage(json, text);
-        }
-
-        json.WriteEndObject();
-    }
-
-    private static void WriteUsage(Utf8JsonWriter json, string text)
-    {
-        var tokens = Words.Count(text);
-        json.WriteStartObject("usage"u8);
-        json.WriteString("type"u8, "tokens"u8);
-        json.WriteNumber("input_tokens"u8, 0);
-        json.WriteNumber("output_tokens"u8, tokens);
-        json.WriteNumber("total_tokens"u8, tokens);
+        usage?.WriteForTranscriptions(json);
         json.WriteEndObject();
     }
 }

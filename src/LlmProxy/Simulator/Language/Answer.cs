@@ -45,7 +45,8 @@ internal sealed record Answer(string Text, bool IsCut, int Tokens)
     {
         if (question.Tool is { } tool)
         {
-            return new("", false, Words.Count(tool.Name) + Words.Count(tool.Arguments));
+            var words = Words.Count(tool.Name) + Words.Count(tool.Arguments);
+            return words > question.TokensMax ? new("", true, question.TokensMax.Value) : new("", false, words);
         }
 
         var whole = question.Format is { } format ? Structured(format) : Prose(question, choice);
@@ -55,6 +56,10 @@ internal sealed record Answer(string Text, bool IsCut, int Tokens)
             ? new(Words.First(stopped, most), true, most)
             : new(stopped, false, tokens);
     }
+
+    /// <summary>The answers of so many choices.</summary>
+    public static IReadOnlyList<Answer> AllTo(Question question, int choices) =>
+        [.. Enumerable.Range(0, choices).Select(choice => To(question, choice))];
 
     private static string Prose(Question question, int choice)
     {

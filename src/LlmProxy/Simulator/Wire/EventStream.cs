@@ -31,20 +31,26 @@ internal sealed class EventStream : IDisposable
         return _buffer.Json;
     }
 
+    /// <summary>Where the data of the event that was begun goes.</summary>
+    public Utf8JsonWriter Json => _buffer.Json;
+
+    /// <summary>The words of the answer that were sent so far.</summary>
+    public long Words => _body.WordsWritten;
+
     /// <summary>Ends the event that <see cref="Begin"/> began, and sends it.</summary>
-    public ValueTask SendAsync()
+    /// <param name="words">How many words of the answer it holds.</param>
+    public ValueTask SendAsync(int words = 0)
     {
         _buffer.Append("\n\n"u8);
-        return _body.WriteAsync(_buffer.Finish());
+        return _body.WriteAsync(_buffer.Finish(), words);
     }
 
-    /// <summary>The end mark of OpenAI's chat and completion streams, and the end of the body.</summary>
-    public async ValueTask SendDoneAsync()
+    /// <summary>The end mark of OpenAI's chat and completion streams.</summary>
+    public ValueTask SendDoneAsync()
     {
         _buffer.Restart();
         _buffer.Append("data: [DONE]\n\n"u8);
-        await _body.WriteAsync(_buffer.Finish());
-        await _body.EndAsync();
+        return _body.WriteAsync(_buffer.Finish());
     }
 
     public ValueTask EndAsync() => _body.EndAsync();

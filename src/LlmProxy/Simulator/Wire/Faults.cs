@@ -41,7 +41,8 @@ internal sealed class Faults
                 TryNumber(text, 1, int.MaxValue, value => faults.CutAfterEvents = value),
             [Prefix + "cut-before-headers"] = static (faults, text) => faults.CutBeforeHeaders = text == "true",
             [Prefix + "hang"] = static (faults, text) => TryHang(faults, text),
-            [Prefix + "encoding"] = static (faults, text) => faults.Gzip = text == "gzip",
+            [Prefix + "encoding"] = static (faults, text) => TryEncoding(faults, text),
+            [Prefix + "usage"] = static (faults, text) => TryUsage(faults, text),
             [Prefix + "header"] = static (faults, text) => TryHeaders(text, faults._headers),
             [Prefix + "set-cookie"] = static (faults, text) => TryCookie(faults, text),
             [Prefix + "trailer"] = static (faults, text) => TryHeaders(text, faults._trailers),
@@ -86,7 +87,14 @@ internal sealed class Faults
     /// <summary>The body stops after its first write, and the connection stays open.</summary>
     public bool HangInBody { get; private set; }
 
-    public bool Gzip { get; private set; }
+    /// <summary>The content coding of the answer; null when it goes as it is.</summary>
+    public string? Coding { get; private set; }
+
+    /// <summary>The packed body ends, in good order, before what was packed does.</summary>
+    public bool IsPackedBodyTruncated { get; private set; }
+
+    /// <summary>How the answer tells its usage, and which.</summary>
+    public UsageWish Usage { get; private set; } = UsageWish.Plain;
 
     public IReadOnlyList<KeyValuePair<string, string>> Headers => _headers;
 
@@ -97,6 +105,11 @@ internal sealed class Faults
 
     /// <summary>The <c>Link</c> of an informational 103 that goes ahead of the answer.</summary>
     public string? EarlyHints { get; private set; }
+
+    /// <summary>
+    /// The limit of tokens that holds. None does when the numbers to report are given, and so many words too.
+    /// </summary>
+    public int? LimitOf(int? tokensMax) => Chunks is not null && Usage.Numbers is not null ? null : tokensMax;
 
     /// <summary>False, with the header that is to blame, when one of them is unknown or has no meaning.</summary>
     public static bool TryRead(IHeaderDictionary headers, out Faults faults, out string culprit)
@@ -149,6 +162,19 @@ internal sealed class Faults
         faults.HangBeforeHeaders = text == "headers";
         faults.HangInBody = text == "body";
         return faults.HangBeforeHeaders || faults.HangInBody;
+    }
+
+    private static bool TryEncoding(Faults faults, string text)
+    {
+        faults.IsPackedBodyTruncated = text == "gzip-truncated";
+        faults.Coding = faults.IsPackedBodyTruncated ? "gzip" : text;
+        return faults.Coding is "gzip" or "br";
+    }
+
+    private static bool TryUsage(Faults faults, string text)
+    {
+        faults.Usage = UsageWish.Parse(text) ?? faults.Usage;
+        return faults.Usage != UsageWish.Plain;
     }
 
     private static bool TryHeaders(string text, List<KeyValuePair<string, string>> into)

@@ -21,15 +21,21 @@ internal sealed class ReplyBody(HttpContext http, Faults faults, ReplyHeaders he
     private long _bytesWritten;
     private int _events;
     private MemoryStream? _packed;
-    private GZipStream? _packer;
+    private Stream? _packer;
 
     /// <summary>The simulator itself broke the connection, so this is not a client that left.</summary>
     public bool WasCut { get; private set; }
 
+    /// <summary>The words of the answer that were written so far.</summary>
+    public long WordsWritten { get; private set; }
+
+    /// <summary>Counts words that were written past this, or forgets them with a negative number.</summary>
+    public void CountWords(long words) => WordsWritten += words;
+
     /// <summary>Sends a whole body with its length, and ends it.</summary>
     public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
     {
-        var hasLength = !faults.Gzip && faults.Trailers.Count == 0;
+        var hasLength = faults.Coding is null && faults.Trailers.Count == 0;
         http.Response.ContentLength = hasLength ? bytes.Length : null;
         if (_isPlain)
         {
@@ -41,12 +47,15 @@ internal sealed class ReplyBody(HttpContext http, Faults faults, ReplyHeaders he
         // A hang in the body needs a body of which something is still to come.
         var pieceMax = faults.HangInBody ? Math.Max(1, bytes.Length / 2) : bytes.Length;
         await BeginAsync();
-        await WriteInPiecesAsync(await PackAsync(bytes), pieceMax);
+        var packed = await PackAsync(bytes);
+        await WriteInPiecesAsync(faults.IsPackedBodyTruncated ? packed[..(packed.Length / 2)] : packed, pieceMax);
         await EndAsync();
     }
 
     /// <summary>Sends one part of a body, such as an event, at once.</summary>
-    public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
+    /// <param name="bytes">The part.</param>
+    /// <param name="words">How many words of the answer it holds.</param>
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, int words = 0)
     {
         http.RequestAborted.ThrowIfCancellationRequested();
         if (!_hasBegun)
@@ -57,10 +66,12 @@ internal sealed class ReplyBody(HttpContext http, Faults faults, ReplyHeaders he
         if (_isPlain)
         {
             await http.Response.BodyWriter.WriteAsync(bytes, http.RequestAborted);
+            WordsWritten += words;
             return;
         }
 
         await WriteInPiecesAsync(await PackAsync(bytes), int.MaxValue);
+        WordsWritten += words;
         if (++_events == faults.CutAfterEvents)
         {
             await CutAsync();
@@ -75,7 +86,7 @@ internal sealed class ReplyBody(HttpContext http, Faults faults, ReplyHeaders he
             await BeginAsync();
         }
 
-        if (_packer is not null)
+        if (_packer is not null && !faults.IsPackedBodyTruncated)
         {
             await _packer.DisposeAsync();
             await WriteInPiecesAsync(TakePacked(), int.MaxValue);
@@ -124,11 +135,13 @@ internal sealed class ReplyBody(HttpContext http, Faults faults, ReplyHeaders he
             Abort();
         }
 
-        if (faults.Gzip)
+        if (faults.Coding is { } coding)
         {
-            http.Response.Headers.ContentEncoding = "gzip";
+            http.Response.Headers.ContentEncoding = coding;
             _packed = new();
-            _packer = new(_packed, CompressionLevel.Fastest, leaveOpen: true);
+            _packer = coding == "br"
+                ? new BrotliStream(_packed, CompressionLevel.Fastest, leaveOpen: true)
+                : new GZipStream(_packed, CompressionLevel.Fastest, leaveOpen: true);
         }
 
         if (faults.CutAfterBytes == 0)

@@ -5,8 +5,12 @@ namespace LlmProxy.Simulator.Wire;
 /// <summary>One request to the simulator and the way to answer it.</summary>
 internal sealed class SimulatedCall
 {
-    public SimulatedCall(HttpContext http, Faults faults, long number, TimeProvider clock)
+    private readonly Bill _bill;
+    private Charge? _charge;
+
+    public SimulatedCall(HttpContext http, Faults faults, long number, Bill bill, TimeProvider clock)
     {
+        _bill = bill;
         Http = http;
         Faults = faults;
         Path = http.Request.Path.Value ?? "";
@@ -35,6 +39,29 @@ internal sealed class SimulatedCall
     /// <summary>Errors and headers have Anthropic's shape.</summary>
     public bool IsAnthropic { get; }
 
+    /// <summary>What the answer costs, once it is clear that there will be one.</summary>
+    public void Charge(string model, WordUsage usage, bool isTold = true) => _charge = new(model, usage, isTold);
+
+    /// <summary>Puts on the bill what was charged: whole, or as much as was delivered.</summary>
+    public void Settle(bool isComplete)
+    {
+        if (_charge is null)
+        {
+            return;
+        }
+
+        if (isComplete)
+        {
+            _bill.Add(_charge);
+        }
+        else
+        {
+            _bill.AddAborted(_charge, Reply.WordsWritten);
+        }
+
+        _charge = null;
+    }
+
     public string? Header(string name) => Request.Headers.TryGetValue(name, out var values) ? (string?)values : null;
 
     /// <summary>Answers 200 with what <paramref name="write"/> writes.</summary>
@@ -54,6 +81,7 @@ internal sealed class SimulatedCall
 
     public async Task RefuseAsync(ApiError error)
     {
+        _charge = null;
         Response.StatusCode = error.Status;
         await SendJsonAsync((error, IsAnthropic), static (json, it) => it.error.Write(json, it.IsAnthropic));
     }

@@ -1,0 +1,50 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+
+namespace LlmProxy.Usage.Reading;
+
+/// <summary>Bytes that grow in a buffer from the pool, which is rented with the first of them.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal struct PooledBytes
+{
+    private const int FirstRent = 256;
+
+    private byte[]? _bytes;
+
+    public int Length { get; private set; }
+
+    public readonly ReadOnlySpan<byte> Span => _bytes.AsSpan(0, Length);
+
+    public void Append(ReadOnlySpan<byte> part)
+    {
+        if (part.IsEmpty)
+        {
+            return;
+        }
+
+        var length = Length + part.Length;
+        if (_bytes is null || length > _bytes.Length)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(length, Math.Max(FirstRent, 2 * Length)));
+            Span.CopyTo(larger);
+            Return();
+            _bytes = larger;
+        }
+
+        part.CopyTo(_bytes.AsSpan(length - part.Length));
+        Length = length;
+    }
+
+    /// <summary>Keeps the buffer.</summary>
+    public void Clear() => Length = 0;
+
+    /// <summary>Gives the buffer back; nothing is there any more.</summary>
+    public void Return()
+    {
+        if (_bytes is { } bytes)
+        {
+            (_bytes, Length) = (null, 0);
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
+    }
+}

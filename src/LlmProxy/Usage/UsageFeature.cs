@@ -1,4 +1,5 @@
 using LlmProxy.Usage.Prices;
+using LlmProxy.Usage.Statistics;
 
 namespace LlmProxy.Usage;
 
@@ -7,8 +8,11 @@ internal static class UsageFeature
 {
     public static IServiceCollection AddUsage(this IServiceCollection services, UsageOptions options)
     {
-        services.AddSingleton(options);
         services.AddSingleton<PriceTable>(options.Prices!);
+        services.AddSingleton(new UsageRetention(options.Retention));
+        services.AddSingleton<UsageStore>();
+        services.AddSingleton<UsageStatistics>();
+        services.AddHostedService(static provider => provider.GetRequiredService<UsageStatistics>());
         return services;
     }
 }

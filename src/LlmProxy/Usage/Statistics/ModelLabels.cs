@@ -1,0 +1,95 @@
+namespace LlmProxy.Usage.Statistics;
+
+/// <summary>
+/// Which model names get rows of their own. Names come from clients, who could make up a new one for each request; so
+/// a token has <see cref="NamesMax"/> of them in a minute, and the rest is one row. Not for several threads at once.
+/// </summary>
+internal sealed class ModelLabels
+{
+    public const string Other = "other";
+    public const int NamesMax = 200;
+    public const int LengthMax = 128;
+
+    // Over all tokens, so that many tokens cannot do together what one cannot do alone.
+    private const int AllNamesMax = 100_000;
+
+    private readonly Dictionary<(Guid TokenId, long Minute), HashSet<string>> _names = [];
+    private int _count;
+    private long _newest = long.MinValue;
+
+    /// <summary>The name itself, <see cref="Other"/>, or nothing when there is no name.</summary>
+    /// <param name="tokenId">Whose request it was.</param>
+    /// <param name="minute">The minute that the exchange counts for.</param>
+    /// <param name="model">As it came from outside.</param>
+    public string Of(Guid tokenId, long minute, string? model)
+    {
+        if (string.IsNullOrEmpty(model))
+        {
+            return string.Empty;
+        }
+
+        if (model.Length > LengthMax || HasOddCharacter(model))
+        {
+            return Other;
+        }
+
+        ForgetBefore(minute);
+
+        // What is late by more than a minute shares the set of the minute before the newest one.
+        var minuteOfSet = Math.Max(minute, _newest - UsageIntervals.Minute);
+        if (!_names.TryGetValue((tokenId, minuteOfSet), out var names))
+        {
+            names = new HashSet<string>(StringComparer.Ordinal);
+            if (_count < AllNamesMax)
+            {
+                _names.Add((tokenId, minuteOfSet), names);
+            }
+        }
+
+        if (names.Contains(model))
+        {
+            return model;
+        }
+
+        if (names.Count >= NamesMax || _count >= AllNamesMax)
+        {
+            return Other;
+        }
+
+        names.Add(model);
+        _count++;
+        return model;
+    }
+
+    private void ForgetBefore(long minute)
+    {
+        if (minute <= _newest)
+        {
+            return;
+        }
+
+        _newest = minute;
+        foreach (var ((token, of), names) in _names)
+        {
+            if (of < minute - UsageIntervals.Minute)
+            {
+                // The one change that a dictionary allows while it is walked through.
+                _names.Remove((token, of));
+                _count -= names.Count;
+            }
+        }
+    }
+
+    private static bool HasOddCharacter(string model)
+    {
+        foreach (var character in model)
+        {
+            if (char.IsControl(character) || char.IsSurrogate(character))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

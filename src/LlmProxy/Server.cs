@@ -111,6 +111,7 @@ internal static partial class Server
         builder.Services.AddProjectsApi();
         builder.Services.AddTokensApi();
         builder.Services.AddProxying();
+        builder.Services.AddExplainApi();
 
         return builder.Build();
     }
@@ -127,6 +128,7 @@ internal static partial class Server
         var manage = app.MapManagement();
         manage.MapProjects();       // /manage/projects
         manage.MapTokens();         // /manage/tokens
+        manage.MapExplain();        // /manage/tokens/{token}/explain
     }
 
     private static void Configure(KestrelServerOptions kestrel, FrontOptions options)

@@ -26,6 +26,9 @@ internal sealed class AddressLimit(LimitsOptions options, TimeProvider clock)
     // Every address that has a window, once; those that were looked at go to its end.
     private readonly Queue<UInt128> _lookAtNext = [];
 
+    /// <summary>The window of the whole process; null without such a limit.</summary>
+    public RateWindow? OfAll => _all;
+
     /// <summary>How many addresses have a window.</summary>
     public int Known
     {
@@ -69,6 +72,11 @@ internal sealed class AddressLimit(LimitsOptions options, TimeProvider clock)
             take.OfAll?.GiveBack(1, take.At);
         }
     }
+
+    /// <summary>
+    /// The request was a stranger's: it counts for its address, but must not use up what is there for all.
+    /// </summary>
+    public static void GiveBackOfAll(AddressTake take) => take.OfAll?.GiveBack(1, take.At);
 
     private static RateWindow? WindowOf(long perMinute, TimeProvider clock) =>
         perMinute > 0 ? new RateWindow(perMinute, clock) : null;

@@ -107,7 +107,7 @@ internal sealed class Hold(Account account, bool isTrial)
     }
 
     /// <summary>Gives tokens and money back; the request itself stays reserved.</summary>
-    public void Unreserve() => SettleAmounts(0, 0);
+    public void Unreserve() => SettlePart(0, 0);
 
     /// <summary>The request does not run any more. What it used may still have to be counted.</summary>
     public void Leave()
@@ -124,7 +124,7 @@ internal sealed class Hold(Account account, bool isTrial)
     /// <param name="cost">Micro-dollars.</param>
     public void Settle(long tokens, long cost)
     {
-        SettleAmounts(tokens, cost);
+        SettlePart(tokens, cost);
         account.LetGo();
     }
 
@@ -132,7 +132,7 @@ internal sealed class Hold(Account account, bool isTrial)
     public void Release()
     {
         Leave();
-        SettleAmounts(0, 0);
+        SettlePart(0, 0);
         _requestWindow?.GiveBack(1, _enteredAt);
         if (_requests is { } lease)
         {
@@ -169,7 +169,8 @@ internal sealed class Hold(Account account, bool isTrial)
         return (null, null);
     }
 
-    private void SettleAmounts(long tokens, long cost)
+    /// <summary>So much was used of what is reserved, which is given up; the request goes on.</summary>
+    public void SettlePart(long tokens, long cost)
     {
         if (_tokenWindow is { } window && tokens < _tokensOfWindow)
         {

@@ -12,11 +12,10 @@ internal static class LimitRefusals
     // Reserved is not spent: what a running request does not use comes back when it ends.
     private static readonly TimeSpan SoonAgain = TimeSpan.FromSeconds(1);
 
-    public static Refusal Address(RateWindow window, TimeSpan wait) =>
-        Rate("address.requests_per_minute", "address", window, 1, "requests", wait);
-
-    public static Refusal Global(RateWindow window, TimeSpan wait) =>
-        Rate("global.requests_per_minute", "proxy", window, 1, "requests", wait);
+    /// <summary>The client's address, or the whole process, has no request of the minute left.</summary>
+    public static Refusal For(in AddressTake take) => take.Exhausted == take.OfAll
+        ? Rate("global.requests_per_minute", "proxy", take.Exhausted!, 1, "requests", take.Wait)
+        : Rate("address.requests_per_minute", "client's address", take.Exhausted!, 1, "requests", take.Wait);
 
     public static Refusal RequestsPerMinute(AccountKind kind, RateWindow window, TimeSpan wait) =>
         Rate($"{NameOf(kind)}.requests_per_minute", NameOf(kind), window, 1, "requests", wait);

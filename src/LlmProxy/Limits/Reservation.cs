@@ -54,6 +54,16 @@ internal sealed class Reservation(Account token, Account project, bool isTrial =
         }
     }
 
+    /// <summary>
+    /// A part of what was used is known, and the request goes on: the worst case that was reserved is given up, and a
+    /// new one may be reserved.
+    /// </summary>
+    public void SettlePart(long tokens, long cost)
+    {
+        Token.SettlePart(tokens, cost);
+        Project.SettlePart(tokens, cost);
+    }
+
     /// <summary>The request never left for the provider.</summary>
     public void Release()
     {

@@ -15,8 +15,8 @@ internal static class StrictJson
 {
     public const int BodyBytesMax = 64 * 1024;
 
-    // Members are flat, or lists of texts; the reader goes deeper to see what a member is where it must not be.
-    private const int DepthMax = 4;
+    // Requests are flat, but a body to be explained may be as deep as readers allow by themselves.
+    private const int DepthMax = 64;
     private const int ShownCharactersMax = 64;
 
     public static async ValueTask<JsonBody<T>> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type)
@@ -114,7 +114,7 @@ internal static class StrictJson
                 return Problems.InvalidField(member.Name, Expectation(member));
             case JsonTokenType.Number when member.PropertyType == typeof(string):
                 return Problems.InvalidField(member.Name, $"{Expectation(member)}: put the number into quotes");
-            case JsonTokenType.String:
+            case JsonTokenType.String when member.PropertyType != typeof(JsonElement?):
                 return FaultOfText(ref reader, member);
             case JsonTokenType.StartArray when member.PropertyType == typeof(IReadOnlyList<string>):
                 return InspectList(ref reader, member);
@@ -169,6 +169,7 @@ internal static class StrictJson
             _ when type == typeof(long) => "be a whole number",
             _ when type == typeof(Guid) => "be a UUID",
             _ when type == typeof(IReadOnlyList<string>) => "be a list of strings",
+            _ when type == typeof(IReadOnlyDictionary<string, string>) => "be an object of strings",
             _ => "be a string",
         };
         return member.IsSetNullable ? $"{expected} or null" : expected;

@@ -14,7 +14,7 @@ internal static class Cors
 
     // Headers of an answer that scripts may read, beside the few that they always may.
     private const string ReadableHeaders = "X-LLM-Proxy-Request-ID, X-Request-ID, Server-Timing, Retry-After, "
-        + "RateLimit, RateLimit-Policy, Cache-Status, X-Should-Retry, X-RateLimit-Limit-Requests, "
+        + "RateLimit, RateLimit-Policy, X-Token-Expires-In, Cache-Status, X-Should-Retry, X-RateLimit-Limit-Requests, "
         + "X-RateLimit-Limit-Tokens, X-RateLimit-Remaining-Requests, X-RateLimit-Remaining-Tokens, "
         + "X-RateLimit-Reset-Requests, X-RateLimit-Reset-Tokens, OpenAI-Processing-Ms, OpenAI-Version";
 

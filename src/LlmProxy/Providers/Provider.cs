@@ -10,7 +10,8 @@ internal sealed class Provider(
     EndpointList endpoints,
     RequestRules rules,
     ProviderTimeouts timeouts,
-    ProviderConnection connection)
+    ProviderConnection connection,
+    bool injectsStreamUsage = false)
 {
     /// <summary>The first segment of the paths that lead here.</summary>
     public string Name => name;
@@ -32,6 +33,12 @@ internal sealed class Provider(
     public ProviderTimeouts Timeouts => timeouts;
 
     public ProviderConnection Connection => connection;
+
+    /// <summary>
+    /// Whether streams are made to report what they used: <c>stream_options.include_usage</c> is put into requests that
+    /// do not have it, and the chunk that it causes is taken out of the answer.
+    /// </summary>
+    public bool InjectsStreamUsage => injectsStreamUsage;
 }
 
 /// <summary>How long to wait for what.</summary>

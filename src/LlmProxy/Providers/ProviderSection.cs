@@ -33,6 +33,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
         var paramRules = ReadParamRules();
         var timeouts = ReadTimeouts(overrides.ResponseHeaderMax);
         var connection = ReadConnection();
+        var injectsStreamUsage = ReadSwitch("inject_stream_usage");
         section.RefuseUnknown();
         if (baseUrl is null)
         {
@@ -46,7 +47,8 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
             new EndpointList(endpoints),
             new RequestRules(methods, requiredHeaders, origins, new ParamRules(paramRules)),
             timeouts,
-            connection);
+            connection,
+            injectsStreamUsage);
     }
 
     private BaseUrl? ReadBaseUrl(bool allowHttp)
@@ -206,6 +208,20 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
                 0 => int.MaxValue,
                 { } bound => bound,
             };
+    }
+
+    private bool ReadSwitch(string key)
+    {
+        switch (section.Text(key))
+        {
+            case null or { Text: "false" }:
+                return false;
+            case { Text: "true" }:
+                return true;
+            case var other:
+                Complain(other.Place, key, $"must be true or false, not '{other.Text}'.");
+                return false;
+        }
     }
 
     /// <summary>The entries of a list that are right; those that are not are complained of.</summary>

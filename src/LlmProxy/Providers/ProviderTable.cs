@@ -10,7 +10,21 @@ namespace LlmProxy.Providers;
 /// default one.
 /// </param>
 /// <param name="EndpointIsAllowed">Whether what is forwarded is one of the provider's endpoints.</param>
-internal readonly record struct ProviderRoute(Provider Provider, int PrefixLength, bool EndpointIsAllowed);
+internal readonly record struct ProviderRoute(Provider Provider, int PrefixLength, bool EndpointIsAllowed)
+{
+    /// <summary>The decoded path without the provider's name; empty when there is nothing behind it.</summary>
+    public ReadOnlySpan<char> EndpointOf(in RequestTarget target)
+    {
+        var path = target.Path;
+        if (PrefixLength == 0)
+        {
+            return path;
+        }
+
+        var slash = path[1..].IndexOf('/');
+        return slash < 0 ? default : path[(slash + 1)..];
+    }
+}
 
 /// <summary>
 /// All providers: the default one at <c>/v1/*</c>, each one at <c>/&lt;name&gt;/*</c>. Names and endpoints are compared

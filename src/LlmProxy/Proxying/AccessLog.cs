@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using LlmProxy.Http;
+using LlmProxy.Limits;
 using LlmProxy.Telemetry;
+using LlmProxy.Usage;
 
 namespace LlmProxy.Proxying;
 
@@ -68,6 +70,7 @@ internal sealed class AccessLog(LogQueue queue, TelemetryOptions options, TimePr
 
         json.WriteNumber("request_bytes"u8, exchange.RequestBytes);
         json.WriteNumber("response_bytes"u8, exchange.ResponseBytes);
+        WriteUsage(json, exchange);
         if (exchange.DroppedHeaders > 0)
         {
             json.WriteNumber("dropped_headers"u8, exchange.DroppedHeaders);
@@ -77,6 +80,37 @@ internal sealed class AccessLog(LogQueue queue, TelemetryOptions options, TimePr
         {
             var address = client.IsIPv4MappedToIPv6 ? client.MapToIPv4() : client;
             json.WriteString("client_ip"u8, address.ToString());
+        }
+    }
+
+    private static void WriteUsage(Utf8JsonWriter json, Exchange exchange)
+    {
+        if (exchange.Model is { } model)
+        {
+            json.WriteString("model"u8, SecretText.Hide(model));
+        }
+
+        if (exchange.Usage.Source != UsageSource.Unknown)
+        {
+            json.WriteNumber("prompt_tokens"u8, exchange.Usage.Prompt);
+            json.WriteNumber("completion_tokens"u8, exchange.Usage.Completion);
+            json.WriteString("usage"u8, exchange.Usage.Source == UsageSource.Reported ? "reported"u8 : "counted"u8);
+        }
+
+        if (exchange.Cost is { } cost)
+        {
+            json.WriteString("cost_usd"u8, UsDollars.Write(cost));
+        }
+
+        if (exchange.UsageFaults != UsageFaults.None)
+        {
+            json.WriteStartArray("usage_faults"u8);
+            foreach (var fault in UsageMetrics.NamesOf(exchange.UsageFaults))
+            {
+                json.WriteStringValue(fault);
+            }
+
+            json.WriteEndArray();
         }
     }
 

@@ -4,6 +4,7 @@ using System.IO.Pipelines;
 using System.Net.Http.Headers;
 using LlmProxy.Http;
 using LlmProxy.Providers;
+using LlmProxy.Usage.Reading;
 using Microsoft.Extensions.Primitives;
 
 namespace LlmProxy.Proxying;
@@ -56,6 +57,7 @@ internal static class AnswerRelay
 
         // With Transfer-Encoding a length means nothing (RFC 9112 §6.3); a 204 has none, a 205 no content (RFC 9110).
         if (!IsWithoutContent(answer)
+            && (exchange.Splice is null || !IsStream(answer))
             && !answer.Headers.NonValidated.Contains("Transfer-Encoding")
             && answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var length))
         {
@@ -93,6 +95,7 @@ internal static class AnswerRelay
 
         var client = exchange.Http.Response.BodyWriter;
         var isStream = IsStream(answer);
+        using var filter = exchange.Splice is not null && isStream ? new StreamUsageFilter() : null;
         var piece = ArrayPool<byte>.Shared.Rent(PieceBytes);
         try
         {
@@ -114,9 +117,11 @@ internal static class AnswerRelay
                     Arm(cutoff, timeouts.StreamIdle, isStream);
                 }
 
-                var read = await ReadAsync(reading, client, unflushed);
+                var read = await ReadAsync(reading, client, unflushed, filter);
                 if (read == 0)
                 {
+                    filter?.Finish(client);
+
                     // Once the head is out, Kestrel sends what was written after it only when it is told to.
                     if (unflushed > 0 && exchange.Http.Response.HasStarted)
                     {
@@ -126,8 +131,7 @@ internal static class AnswerRelay
                     return;
                 }
 
-                client.Write(piece.AsSpan(0, read));
-                exchange.ResponseBytes += read;
+                Pass(piece.AsSpan(0, read), exchange, client, filter);
                 unflushed += read;
                 if (unflushed >= PieceBytes)
                 {
@@ -143,6 +147,24 @@ internal static class AnswerRelay
         }
     }
 
+    /// <summary>
+    /// Reads what passes for its usage, and leaves out the one chunk that only our own question has caused.
+    /// </summary>
+    private static void Pass(
+        ReadOnlySpan<byte> piece, Exchange exchange, PipeWriter client, StreamUsageFilter? filter)
+    {
+        exchange.Answer?.Read(piece);
+        exchange.ResponseBytes += piece.Length;
+        if (filter is null)
+        {
+            client.Write(piece);
+        }
+        else
+        {
+            filter.Pass(piece, client);
+        }
+    }
+
     private static void Arm(Cutoff cutoff, TimeSpan idle, bool isStream)
     {
         if (isStream)
@@ -155,14 +177,17 @@ internal static class AnswerRelay
         }
     }
 
-    private static async ValueTask<int> ReadAsync(ValueTask<int> reading, PipeWriter client, long unflushed)
+    private static async ValueTask<int> ReadAsync(
+        ValueTask<int> reading, PipeWriter client, long unflushed, StreamUsageFilter? filter)
     {
         try
         {
             return await reading;
         }
-        catch (IOException) when (unflushed > 0)
+        catch (IOException) when (unflushed > 0 || filter is not null)
         {
+            filter?.Finish(client);
+
             // What the upstream did send belongs to the client, before its connection is aborted too.
             await client.FlushAsync(CancellationToken.None);
             throw;

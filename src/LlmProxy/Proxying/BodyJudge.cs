@@ -1,5 +1,9 @@
+using System.Buffers;
 using LlmProxy.Http;
 using LlmProxy.Providers;
+using LlmProxy.Usage.Counting;
+using LlmProxy.Usage.Reading;
+using Microsoft.Extensions.Primitives;
 
 namespace LlmProxy.Proxying;
 
@@ -12,6 +16,7 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
     // A body under a rule is held in memory until its end is there, so it may not be as large as a streamed one.
     private const long JudgedBytesMax = 32 * 1024 * 1024;
     private const long HeldBytesMax = 256 * 1024 * 1024;
+    private const long SplicedBytesMax = 1024 * 1024;
 
     // A streamed body may take its time, because it holds nothing; one that is held may not.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -30,9 +35,24 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
             return ValueTask.FromResult<Refusal?>(Refusal.RequestTooLarge);
         }
 
-        return rules.MustReadBody(request)
+        return rules.MustReadBody(request) || exchange.MustReadFacts || WantsSplice(exchange)
             ? ReadAndJudgeAsync(exchange, rules)
             : ValueTask.FromResult<Refusal?>(null);
+    }
+
+    /// <summary>Counts the prompt of a body that was judged, on the thread pool: it is CPU work.</summary>
+    public static async Task<PromptCount> CountAsync(Exchange exchange)
+    {
+        var reader = exchange.Http.Request.BodyReader;
+        var read = await reader.ReadAsync(CancellationToken.None);
+        try
+        {
+            return await Task.Run(() => PromptCounter.Count(exchange.Operation.Shape, exchange.Model, read.Buffer));
+        }
+        finally
+        {
+            reader.AdvanceTo(read.Buffer.Start);
+        }
     }
 
     /// <summary>Gives the exchange's part of the budget back, when its body is gone.</summary>
@@ -69,7 +89,7 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
             var read = await request.BodyReader.ReadAsync(cancelled);
             var refusal = read.Buffer.Length > _bytesMax ? Refusal.RequestTooLarge
                 : !TryHold(exchange, read.Buffer.Length) ? Refusal.Overloaded
-                : read.IsCompleted ? rules.JudgeBody(request, read.Buffer)
+                : read.IsCompleted ? JudgeWhole(exchange, rules, read.Buffer)
                 : null;
 
             // Nothing is consumed: the next reader starts at the first byte.
@@ -81,6 +101,41 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
             }
         }
     }
+
+    private static Refusal? JudgeWhole(Exchange exchange, RequestRules rules, in ReadOnlySequence<byte> body)
+    {
+        var request = exchange.Http.Request;
+        if (rules.MustReadBody(request) && rules.JudgeBody(request, body) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var isPlain = HasNoCoding(request.Headers.ContentEncoding);
+        if (exchange.MustReadFacts)
+        {
+            if (!isPlain)
+            {
+                return Refusal.UnsupportedBody;
+            }
+
+            exchange.Facts = RequestFacts.Read(exchange.Operation, request.ContentType, body);
+        }
+
+        if (isPlain && WantsSplice(exchange))
+        {
+            exchange.Splice = UsageSplice.For(body);
+        }
+
+        return null;
+    }
+
+    /// <summary>Only bodies of a known, moderate length: nothing is refused for an option that is a convenience.</summary>
+    private static bool WantsSplice(Exchange exchange) =>
+        exchange is { Route.Provider.InjectsStreamUsage: true, Operation.Shape: ApiShape.Chat or ApiShape.Completions }
+        && exchange.Http.Request.ContentLength is > 0 and <= SplicedBytesMax;
+
+    private static bool HasNoCoding(StringValues codings) =>
+        codings.Count == 0 || (codings is [{ } only] && only.Equals("identity", StringComparison.OrdinalIgnoreCase));
 
     private bool TryHold(Exchange exchange, long bytes)
     {

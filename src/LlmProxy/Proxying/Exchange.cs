@@ -3,6 +3,10 @@ using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Providers;
 using LlmProxy.Tokens;
+using LlmProxy.Usage;
+using LlmProxy.Usage.Counting;
+using LlmProxy.Usage.Prices;
+using LlmProxy.Usage.Reading;
 
 namespace LlmProxy.Proxying;
 
@@ -53,6 +57,56 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
 
     /// <summary>What it holds of its token's and its project's limits; null when it holds nothing.</summary>
     public Reservation? Reservation { get; set; }
+
+    /// <summary>What it does, as far as its head says.</summary>
+    public ApiOperation Operation { get; set; }
+
+    /// <summary>What the limits of its token make necessary to know.</summary>
+    public LimitKinds Limits { get; set; }
+
+    /// <summary>Set when the body must be read for <see cref="Facts"/> before it is forwarded.</summary>
+    public bool MustReadFacts { get; set; }
+
+    /// <summary>What the body says, where somebody had to know.</summary>
+    public RequestFacts? Facts { get; set; }
+
+    /// <summary>The model that the request names, and later the one that the answer names.</summary>
+    public string? Model { get; set; }
+
+    /// <summary>The model that the request named, when the answer named another one.</summary>
+    public string? RequestModel { get; set; }
+
+    /// <summary>The tier of service as the answer names it; prices depend on it.</summary>
+    public string? ServiceTier { get; set; }
+
+    /// <summary>What the model costs, where somebody had to know.</summary>
+    public ModelPrice? Price { get; set; }
+
+    /// <summary>The worst case that was reserved; null when nothing had to be.</summary>
+    public Demand? Demand { get; set; }
+
+    /// <summary>The request's body, for counting its prompt.</summary>
+    public BodyCapture? Capture { get; set; }
+
+    /// <summary>Reads usage out of the answer while it passes.</summary>
+    public AnswerReader? Answer { get; set; }
+
+    /// <summary>What is inserted into the request so that a stream ends with its usage.</summary>
+    public UsageSplice? Splice { get; set; }
+
+    /// <summary>What was used, once that is known.</summary>
+    public UsageReport Usage { get; set; }
+
+    public UsageFaults UsageFaults { get; set; }
+
+    /// <summary>Micro-dollars; null when unknown.</summary>
+    public long? Cost { get; set; }
+
+    /// <summary>A realtime session ended while the model was still answering.</summary>
+    public bool EndedInAnswer { get; set; }
+
+    /// <summary>How long until its token expires, when it was admitted.</summary>
+    public TimeSpan ExpiresIn { get; set; }
 
     /// <summary>When the request began to leave for the provider; 0 if it never did.</summary>
     public long SentUpstream { get; set; }

@@ -1,7 +1,10 @@
 using System.Globalization;
 using LlmProxy.Http;
+using LlmProxy.Limits;
 using LlmProxy.Providers;
 using LlmProxy.Tokens;
+using LlmProxy.Usage.Counting;
+using LlmProxy.Usage.Reading;
 
 namespace LlmProxy.Proxying;
 
@@ -10,7 +13,8 @@ namespace LlmProxy.Proxying;
 /// Until the answer has begun a failure is a <see cref="Refusal"/>; after that nobody can say anything any more, so the
 /// client's connection is aborted, which no client can mistake for the end of the answer.
 /// </summary>
-internal sealed class Forwarding(Exchange exchange, ProviderRoute route, Grant grant, TimeProvider clock)
+internal sealed class Forwarding(
+    Exchange exchange, ProviderRoute route, Grant grant, RequestJudge judge, ExchangeMeter meter, TimeProvider clock)
 {
     public async Task<Refusal?> RunAsync(ProviderClient client)
     {
@@ -18,6 +22,7 @@ internal sealed class Forwarding(Exchange exchange, ProviderRoute route, Grant g
         var timeouts = route.Provider.Timeouts;
         using var cutoff = new Cutoff(timeouts.Request, clock, http.RequestAborted, grant.Revoked);
         cutoff.Within(timeouts.ResponseHeader);
+        exchange.Capture = RequestJudge.MustCapture(exchange) ? new BodyCapture() : null;
         using var upload = UploadContent.IsNeededFor(http.Request)
             ? new UploadContent(exchange, cutoff, timeouts.ResponseHeader, clock)
             : null;
@@ -52,12 +57,18 @@ internal sealed class Forwarding(Exchange exchange, ProviderRoute route, Grant g
 
         AnswerRelay.CopyHead(answer, exchange);
         var response = exchange.Http.Response;
+        LimitHeaders.Write(response.Headers, grant.Account, grant.Project.Account, exchange.ExpiresIn);
         Cors.Mark(response, exchange.Http.Request, route.Provider);
         response.Headers.Append("Server-Timing", OwnTime());
+        if (exchange.Operation.Metering != Metering.Free && answer.IsSuccessStatusCode)
+        {
+            exchange.Answer = AnswerReader.For(ContentHeader(answer, "Content-Type"), ContentHeader(answer, "Content-Encoding"));
+        }
+
         try
         {
             await (answer.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols
-                ? UpgradeRelay.RunAsync(answer, exchange, cutoff, route.Provider.Timeouts)
+                ? new UpgradeRelay(exchange, cutoff, judge, meter).RunAsync(answer, route.Provider.Timeouts)
                 : AnswerRelay.CopyBodyAsync(answer, exchange, cutoff, route.Provider.Timeouts));
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
@@ -75,6 +86,9 @@ internal sealed class Forwarding(Exchange exchange, ProviderRoute route, Grant g
 
         return null;
     }
+
+    private static string? ContentHeader(HttpResponseMessage answer, string name) =>
+        answer.Content.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null;
 
     /// <summary>
     /// Our own share of the time so far, as a Server-Timing entry (W3C): milliseconds without the provider's.

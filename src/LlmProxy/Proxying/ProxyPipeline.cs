@@ -21,7 +21,9 @@ internal sealed class ProxyPipeline(
     BodyJudge bodies,
     ProviderClients clients,
     ConcurrencyLimit concurrency,
-    AccessLog log,
+    AddressLimit addresses,
+    RequestJudge judge,
+    ExchangeMeter meter,
     TimeProvider clock)
 {
     public async Task HandleAsync(HttpContext http, RequestTarget target)
@@ -67,14 +69,12 @@ internal sealed class ProxyPipeline(
         }
 
         // 2. Who is asking? Nothing about the request is judged before that is known.
-        var admission = await tokens.AdmitAsync(ClientCredential.Of(http.Request, route) ?? "", http.RequestAborted);
-        if (admission.Grant is not { } grant)
+        if (await AdmitAsync(exchange, route) is { } rejection)
         {
-            exchange.Reason = admission.Reason;
-            return admission.Refusal;
+            return rejection;
         }
 
-        exchange.Grant = grant;
+        var grant = exchange.Grant!;
 
         // 3. Where does this path lead?
         if (route is not { } destination)
@@ -84,7 +84,7 @@ internal sealed class ProxyPipeline(
 
         // 4. Is this what the provider's rules allow? A body is read only when a rule needs it, and only in a place of
         // the limit that bounds how many there can be.
-        if (destination.Provider.Rules.JudgeHead(http.Request, destination) is { } objection)
+        if (RequestJudge.JudgeHead(exchange, grant, destination) is { } objection)
         {
             return objection;
         }
@@ -95,24 +95,40 @@ internal sealed class ProxyPipeline(
             return Refusal.Overloaded;
         }
 
-        var refusal = await bodies.JudgeAsync(exchange, destination.Provider.Rules);
+        var refusal = await judge.JudgeBodyAsync(exchange, grant, destination.Provider.Rules)
+
+            // 5. May they still spend? A request, and the worst case of what it may use.
+            ?? await judge.ReserveAsync(exchange, grant);
         if (refusal is not null)
         {
             return refusal;
         }
-
-        // 5. May they still spend?
-        var reservation = new Reservation(grant.Account, grant.Project.Account);
-        refusal = await LimitGate.EnterAsync(reservation, http.RequestAborted);
-        if (refusal is not null)
-        {
-            return refusal;
-        }
-
-        exchange.Reservation = reservation;
 
         // 6. Ask the provider, with the project's key in place of the caller's token, and bring back its answer.
-        return await new Forwarding(exchange, destination, grant, clock).RunAsync(clients.For(destination.Provider));
+        return await new Forwarding(exchange, destination, grant, judge, meter, clock)
+            .RunAsync(clients.For(destination.Provider));
+    }
+
+    private async ValueTask<Refusal?> AdmitAsync(Exchange exchange, ProviderRoute? route)
+    {
+        // One address may ask too often already, so that guessing tokens is no load either.
+        var http = exchange.Http;
+        var take = addresses.Take(exchange.Client);
+        if (!take.IsTaken)
+        {
+            return LimitRefusals.For(take);
+        }
+
+        var admission = await tokens.AdmitAsync(ClientCredential.Of(http.Request, route) ?? "", http.RequestAborted);
+        if (admission.Grant is not { } grant)
+        {
+            AddressLimit.GiveBackOfAll(take);
+            exchange.Reason = admission.Reason;
+            return admission.Refusal;
+        }
+
+        (exchange.Grant, exchange.ExpiresIn) = (grant, tokens.LeftOf(grant));
+        return null;
     }
 
     private static async Task RefuseAsync(Exchange exchange, Refusal refusal)
@@ -127,6 +143,11 @@ internal sealed class ProxyPipeline(
         (exchange.Refusal, exchange.Outcome) = (refusal, Outcome.Refused);
         http.Response.Headers[RequestId.Header] = exchange.RequestId;
         http.Response.Headers[RequestId.CommonHeader] = exchange.RequestId;
+        if (exchange.Grant is { } grant)
+        {
+            LimitHeaders.Write(http.Response.Headers, grant.Account, grant.Project.Account, exchange.ExpiresIn);
+        }
+
         if (exchange.Route is { } route)
         {
             Cors.Mark(http.Response, http.Request, route.Provider);
@@ -138,22 +159,8 @@ internal sealed class ProxyPipeline(
     private void Settle(Exchange exchange)
     {
         bodies.Release(exchange);
-
-        if (exchange.Reservation is { } reservation)
-        {
-            reservation.Leave();
-            if (exchange.SentUpstream == 0)
-            {
-                reservation.Release();
-            }
-            else
-            {
-                reservation.Settle(0, 0);
-            }
-        }
-
         exchange.Status = exchange.Http.Response.StatusCode;
         exchange.Ended = clock.GetTimestamp();
-        log.Record(exchange);
+        meter.Settle(exchange);
     }
 }

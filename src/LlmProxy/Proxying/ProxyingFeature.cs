@@ -10,6 +10,9 @@ internal static class ProxyingFeature
         services.AddSingleton<AccessLog>();
         services.AddSingleton<BodyJudge>();
         services.AddSingleton<ConcurrencyLimit>();
+        services.AddSingleton<RequestJudge>();
+        services.AddSingleton<ExchangeMeter>();
+        services.AddHostedService(static provider => provider.GetRequiredService<ExchangeMeter>());
         services.AddSingleton<ProviderClients>();
         services.AddSingleton<ProxyPipeline>();
         return services;

@@ -1,20 +1,25 @@
 using System.Buffers;
 using LlmProxy.Http;
 using LlmProxy.Providers;
+using LlmProxy.Usage.Counting;
+using LlmProxy.Usage.Reading;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmProxy.Proxying;
 
 /// <summary>
 /// After a 101 both sides speak a protocol of their own (WebSocket, RFC 6455) over one connection: bytes go both ways
-/// until one side ends it, the token is revoked, or neither has said anything for too long.
+/// until one side ends it, the token is revoked, a limit is reached, or neither has said anything for too long. What
+/// a realtime session has used is read from what the provider says, answer by answer.
 /// </summary>
-internal static class UpgradeRelay
+internal sealed class UpgradeRelay(Exchange exchange, Cutoff cutoff, RequestJudge judge, ExchangeMeter meter)
 {
     private const int PieceBytes = 16 * 1024;
 
-    public static async Task RunAsync(
-        HttpResponseMessage answer, Exchange exchange, Cutoff cutoff, ProviderTimeouts timeouts)
+    // Answers that have begun and are not done. The worst case of one is reserved.
+    private int _answering;
+
+    public async Task RunAsync(HttpResponseMessage answer, ProviderTimeouts timeouts)
     {
         var http = exchange.Http;
         http.Response.Headers.Upgrade = WebSocketUpgrade.Protocol;
@@ -22,16 +27,24 @@ internal static class UpgradeRelay
         await using var upstream = await answer.Content.ReadAsStreamAsync(cutoff.Token);
 
         using var otherEnded = CancellationTokenSource.CreateLinkedTokenSource(cutoff.Token);
+        using var turns = exchange.Operation.Shape == ApiShape.Realtime ? new RealtimeReader() : null;
         cutoff.WithinEach(timeouts.StreamIdle);
-        var up = PumpAsync(client, upstream, bytes => exchange.RequestBytes += bytes);
-        var down = PumpAsync(upstream, client, bytes => exchange.ResponseBytes += bytes);
+        var up = PumpAsync(client, upstream, bytes => exchange.RequestBytes += bytes, null);
+        var down = PumpAsync(upstream, client, bytes => exchange.ResponseBytes += bytes, turns);
         var first = await Task.WhenAny(up, down);
 
         // A WebSocket that one side has closed is over: what the other side may still send has no reader.
         await otherEnded.CancelAsync();
-        await first;
+        try
+        {
+            await first;
+        }
+        finally
+        {
+            exchange.EndedInAnswer = _answering > 0;
+        }
 
-        async Task PumpAsync(Stream from, Stream to, Action<int> count)
+        async Task PumpAsync(Stream from, Stream to, Action<int> count, RealtimeReader? reader)
         {
             var piece = ArrayPool<byte>.Shared.Rent(PieceBytes);
             try
@@ -43,6 +56,11 @@ internal static class UpgradeRelay
                     await to.WriteAsync(piece.AsMemory(0, read), otherEnded.Token);
                     await to.FlushAsync(otherEnded.Token);
                     count(read);
+                    if (reader is not null && !await MeterAsync(reader, piece.AsMemory(0, read), otherEnded.Token))
+                    {
+                        exchange.Reason = "limit_reached";
+                        return;
+                    }
                 }
             }
             finally
@@ -50,5 +68,34 @@ internal static class UpgradeRelay
                 ArrayPool<byte>.Shared.Return(piece);
             }
         }
+    }
+
+    /// <summary>Settles what the piece says was used; false when the worst case of the next answer is not left.</summary>
+    private async ValueTask<bool> MeterAsync(RealtimeReader reader, ReadOnlyMemory<byte> piece, CancellationToken ended)
+    {
+        reader.Read(piece.Span);
+        while (reader.TryTake(out var turn))
+        {
+            _answering += turn.Kind switch
+            {
+                RealtimeTurnKind.Created => 1,
+                RealtimeTurnKind.Done when _answering > 0 => -1,
+                _ => 0,
+            };
+            meter.SettleTurn(exchange, turn, reader.Model);
+            if (!exchange.Limits.CountTokens)
+            {
+                continue;
+            }
+
+            // More than one answer at a time is more than was reserved: nobody knows what they will use together.
+            if (_answering > 1 || turn.Kind == RealtimeTurnKind.Unreadable
+                || (exchange.Demand is null && await judge.ReserveTurnAsync(exchange, ended) is not null))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 }

@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using LlmProxy.Http;
+using LlmProxy.Usage.Reading;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmProxy.Proxying;
@@ -23,7 +25,7 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
 
     protected override bool TryComputeLength(out long length)
     {
-        length = _length ?? 0;
+        length = (_length ?? 0) + (exchange.Splice?.Bytes.Length ?? 0);
         return _length is not null;
     }
 
@@ -36,9 +38,16 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
         while (true)
         {
             var read = await ReadAsync(cancellationToken);
-            foreach (var piece in read.Buffer)
+            exchange.Capture?.Add(read.Buffer);
+            if (exchange.Splice is { } splice && IsIn(splice, read.Buffer))
             {
-                await stream.WriteAsync(piece, cancellationToken);
+                await WriteAsync(stream, read.Buffer.Slice(0, splice.Offset - exchange.RequestBytes), cancellationToken);
+                await stream.WriteAsync(splice.Bytes, cancellationToken);
+                await WriteAsync(stream, read.Buffer.Slice(splice.Offset - exchange.RequestBytes), cancellationToken);
+            }
+            else
+            {
+                await WriteAsync(stream, read.Buffer, cancellationToken);
             }
 
             exchange.RequestBytes += read.Buffer.Length;
@@ -55,6 +64,17 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
             }
 
             cutoff.Within(phase);
+        }
+    }
+
+    private bool IsIn(UsageSplice splice, in ReadOnlySequence<byte> piece) =>
+        splice.Offset >= exchange.RequestBytes && splice.Offset < exchange.RequestBytes + piece.Length;
+
+    private static async ValueTask WriteAsync(Stream stream, ReadOnlySequence<byte> bytes, CancellationToken cancelled)
+    {
+        foreach (var piece in bytes)
+        {
+            await stream.WriteAsync(piece, cancelled);
         }
     }
 

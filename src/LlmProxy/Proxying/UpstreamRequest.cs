@@ -25,7 +25,7 @@ internal static class UpstreamRequest
             Content = content,
         };
 
-        CopyHeaders(request, message);
+        CopyHeaders(exchange, message);
         if (WebSocketUpgrade.IsAskedBy(exchange.Http))
         {
             message.Headers.TryAddWithoutValidation("Connection", "Upgrade");
@@ -42,12 +42,19 @@ internal static class UpstreamRequest
         return new Uri(string.Concat(route.Provider.Origin, route.Provider.BasePath, path, target.Query), AsItIs);
     }
 
-    private static void CopyHeaders(HttpRequest request, HttpRequestMessage message)
+    private static void CopyHeaders(Exchange exchange, HttpRequestMessage message)
     {
+        var request = exchange.Http.Request;
         var connection = request.Headers.Connection;
         foreach (var (name, values) in request.Headers)
         {
             if (!HeaderPolicy.Forwards(name, connection))
+            {
+                continue;
+            }
+
+            // An answer that is to be cut must come as it is.
+            if (exchange.Splice is not null && name.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase))
             {
                 continue;
             }

@@ -49,7 +49,12 @@ internal sealed class TokenGate(
             return ValueTask.FromResult(Refused(secret.Length == 0 ? "missing" : "malformed"));
         }
 
-        var hash = hasher.Hash(secret);
+        return AdmitAsync(hasher.Hash(secret), aborted);
+    }
+
+    /// <summary>The same for management, which knows no secret.</summary>
+    public ValueTask<Admission> AdmitAsync(TokenHash hash, CancellationToken aborted)
+    {
         if (_grants.TryGetValue(hash, out var grant))
         {
             return ValueTask.FromResult(Judge(grant));

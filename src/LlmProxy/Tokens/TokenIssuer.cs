@@ -45,6 +45,12 @@ internal sealed class TokenIssuer(
         return token is null ? null : RowOf(token);
     }
 
+    /// <summary>What a request with this token would be told. Null when there is no such token.</summary>
+    public async Task<Admission?> AdmitAsync(Guid id, CancellationToken aborted) =>
+        await store.FindAsync(id, aborted) is { } token
+            ? await gate.AdmitAsync(TokenHash.Parse(token.Hash), aborted)
+            : null;
+
     /// <summary>Newest first.</summary>
     public async Task<IReadOnlyList<TokenRow>> ListAsync(TokenQuery query, CancellationToken aborted)
     {

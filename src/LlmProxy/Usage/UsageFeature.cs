@@ -9,6 +9,7 @@ internal static class UsageFeature
     public static IServiceCollection AddUsage(this IServiceCollection services, UsageOptions options)
     {
         services.AddSingleton<PriceTable>(options.Prices!);
+        services.AddSingleton<UsageMetrics>();
         services.AddSingleton(new UsageRetention(options.Retention));
         services.AddSingleton<UsageStore>();
         services.AddSingleton<UsageStatistics>();

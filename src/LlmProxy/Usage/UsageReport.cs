@@ -73,4 +73,10 @@ internal readonly record struct UsageReport(
     public const long TokensMax = 100_000_000;
 
     public long Total => Prompt + Completion;
+
+    /// <summary>Both together; counted, if one of them is.</summary>
+    public UsageReport Plus(in UsageReport other) => new(
+        (UsageSource)Math.Max((byte)Source, (byte)other.Source), Prompt + other.Prompt, Completion + other.Completion,
+        Cached + other.Cached, CacheWritten + other.CacheWritten, AudioPrompt + other.AudioPrompt,
+        Reasoning + other.Reasoning, AudioCompletion + other.AudioCompletion);
 }

@@ -34,7 +34,7 @@ internal sealed class Meter : IAsyncDisposable
             .AddSingleton<TimeProvider>(clock)
             .AddStorage(new StorageOptions(folder.DatabasePath))
             .AddSecrets(new SecretsOptions(null, null))
-            .AddLimits()
+            .AddLimits(LimitsOptions.None)
             .AddProjects()
             .AddUsage(new UsageOptions(new PriceTable(default, []), retention))
             .BuildServiceProvider();

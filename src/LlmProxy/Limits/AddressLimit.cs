@@ -10,11 +10,11 @@ namespace LlmProxy.Limits;
 /// </summary>
 internal sealed class AddressLimit(LimitsOptions options, TimeProvider clock)
 {
-    /// <summary>Bounds the memory that a caller with many addresses can take: about 20 MB.</summary>
+    /// <summary>Bounds the memory that a caller with many addresses can take: about 14 MB.</summary>
     public const int AddressesMax = 100_000;
 
     // Looked at for each stranger, to be forgotten; bounds the work that a flood of them makes.
-    private const int LookedAtMax = 32;
+    private const int LookedAtMax = 8;
 
     private readonly RateWindow? _all = WindowOf(options.RequestsOfAll, clock);
     private readonly RateWindow? _strangers = WindowOf(options.RequestsPerAddress, clock);

@@ -261,6 +261,40 @@ public sealed class SettingTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("", "127.0.0.1")]
+    [InlineData("127.0.0.1", "198.51.100.7")]
+    public async Task TRUSTED_PROXIES_are_believed_about_who_the_client_is(string trusted, string client)
+    {
+        _upstream.Does(static exchange => exchange.WriteAsync(Ok));
+        await using var proxy = await StartAsync(("TRUSTED_PROXIES", trusted));
+        var token = await proxy.Management.CreateTokenAsync();
+
+        var answer = await proxy.GetAsync("/v1/x", token.Secret, "X-Forwarded-For: 203.0.113.1, 198.51.100.7");
+
+        Assert.Equal(200, answer.Status);
+        await Eventually.HoldsAsync(
+            () => proxy.Log.Contains($"\"client_ip\":\"{client}\"", StringComparison.Ordinal), "it was logged");
+    }
+
+    [Fact]
+    public async Task Logins_are_counted_by_the_client_that_TRUSTED_PROXIES_name()
+    {
+        await using var proxy = await StartAsync(("TRUSTED_PROXIES", "127.0.0.1"));
+        for (var i = 0; i < 10; i++)
+        {
+            var wrong = await proxy.GetAsync("/manage/projects", "a-wrong-secret", "X-Forwarded-For: 198.51.100.7");
+            Assert.Equal(401, wrong.Status);
+        }
+
+        var throttled = await proxy.GetAsync(
+            "/manage/projects", ProxyProcess.ManagementToken, "X-Forwarded-For: 198.51.100.7");
+        var other = await proxy.GetAsync(
+            "/manage/projects", ProxyProcess.ManagementToken, "X-Forwarded-For: 198.51.100.8");
+
+        Assert.Equal((429, 200), (throttled.Status, other.Status));
+    }
+
+    [Theory]
     [InlineData("error", 0)]
     [InlineData("info", 1)]
     public async Task LOG_LEVEL_is_how_much_is_said(string level, int exchanges)

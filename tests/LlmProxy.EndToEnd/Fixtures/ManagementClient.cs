@@ -34,12 +34,24 @@ internal sealed class ManagementClient : IDisposable
 
     public async Task<IssuedToken> CreateTokenAsync(string projectId, int? maxRequests = null, int minutes = 60)
     {
-        var body = JsonSerializer.Serialize(
-            new { project_id = projectId, duration_minutes = minutes, max_requests = maxRequests });
+        return await CreateTokenAsync(projectId, new TokenLimits { MaxRequests = maxRequests }, minutes);
+    }
+
+    public async Task<IssuedToken> CreateTokenAsync(string projectId, TokenLimits limits, int minutes = 60)
+    {
+        var body = limits.ToBody(("project_id", projectId), ("duration_minutes", minutes));
         var token = (await ExpectAsync(201, "POST", "/manage/tokens", body)).Json;
         var (id, secret) = (token.GetProperty("id").GetString(), token.GetProperty("token").GetString());
         return new IssuedToken(id!, secret!, projectId);
     }
+
+    /// <summary>A token with limits, of a project of its own.</summary>
+    public async Task<IssuedToken> CreateTokenAsync(TokenLimits limits) =>
+        await CreateTokenAsync(await CreateProjectAsync(), limits);
+
+    /// <summary>Sets limits of a project, which are a roof over its tokens.</summary>
+    public Task LimitProjectAsync(string projectId, TokenLimits limits) =>
+        ExpectAsync(200, "PATCH", $"/manage/projects/{projectId}", limits.ToBody());
 
     /// <summary>A token of a project of its own.</summary>
     public async Task<IssuedToken> CreateTokenAsync(int? maxRequests = null) =>

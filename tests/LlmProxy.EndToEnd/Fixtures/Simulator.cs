@@ -13,6 +13,15 @@ internal sealed class Simulator : IAsyncDisposable
 
     public Uri Address { get; }
 
+    /// <summary>What it would charge for everything since it began.</summary>
+    public async Task<SimulatorBill> BillAsync()
+    {
+        await using var client = await RawClient.ConnectAsync(Address);
+        await client.SendAsync("GET /v1/simulator/bill HTTP/1.1\r\nHost: s\r\n\r\n");
+        var answer = await client.ReadAnswerAsync();
+        return SimulatorBill.Parse(answer!.Body.Text);
+    }
+
     public static async Task<Simulator> StartAsync(TempFolder folder)
     {
         var process = Executable.Start(

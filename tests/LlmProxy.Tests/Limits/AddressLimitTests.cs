@@ -97,12 +97,12 @@ public sealed class AddressLimitTests
 
         Assert.Equal(1_000, limit.Known);
         _clock.Advance(TimeSpan.FromSeconds(2));
-        for (var i = 1_000; i < 1_100; i++)
+        for (var i = 1_000; i < 1_200; i++)
         {
             limit.Take(AddressNo(i));
         }
 
-        Assert.Equal(100, limit.Known);
+        Assert.Equal(200, limit.Known);
     }
 
     [Fact]

@@ -15,8 +15,10 @@ internal static class StrictJson
 {
     public const int BodyBytesMax = 64 * 1024;
 
-    // Requests are flat, but a body to be explained may be as deep as readers allow by themselves.
-    private const int DepthMax = 64;
+    // Members are flat, or lists of texts; the reader goes deeper to see what a member is where it must not be. Only
+    // what may be any JSON may be as deep as readers allow by themselves.
+    private const int DepthMax = 4;
+    private const int AnyDepthMax = 64;
     private const int ShownCharactersMax = 64;
 
     public static async ValueTask<JsonBody<T>> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type)
@@ -75,7 +77,10 @@ internal static class StrictJson
     /// </summary>
     private static Problem? Inspect(ReadOnlySpan<byte> json, JsonTypeInfo type, HashSet<string> given)
     {
-        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = DepthMax });
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions
+        {
+            MaxDepth = type.Properties.Any(IsAnything) ? AnyDepthMax : DepthMax,
+        });
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
             return Problems.InvalidJson("The body must be a JSON object.");
@@ -114,7 +119,7 @@ internal static class StrictJson
                 return Problems.InvalidField(member.Name, Expectation(member));
             case JsonTokenType.Number when member.PropertyType == typeof(string):
                 return Problems.InvalidField(member.Name, $"{Expectation(member)}: put the number into quotes");
-            case JsonTokenType.String when member.PropertyType != typeof(JsonElement?):
+            case JsonTokenType.String when !IsAnything(member):
                 return FaultOfText(ref reader, member);
             case JsonTokenType.StartArray when member.PropertyType == typeof(IReadOnlyList<string>):
                 return InspectList(ref reader, member);
@@ -150,6 +155,8 @@ internal static class StrictJson
         var missing = type.Properties.FirstOrDefault(member => member.IsRequired && !given.Contains(member.Name));
         return missing is null ? null : Problems.MissingField(missing.Name);
     }
+
+    private static bool IsAnything(JsonPropertyInfo member) => member.PropertyType == typeof(JsonElement?);
 
     private static JsonPropertyInfo? Find(JsonTypeInfo type, string name) =>
         type.Properties.FirstOrDefault(member => member.Name == name);

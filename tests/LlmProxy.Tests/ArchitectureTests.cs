@@ -2,7 +2,6 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using ArchUnitNET.Domain;
 using ArchUnitNET.Domain.Extensions;
-using ArchUnitNET.Fluent.Slices;
 using ArchUnitNET.Loader;
 using ArchUnitNET.xUnitV3;
 using Xunit;
@@ -72,8 +71,21 @@ public sealed class ArchitectureTests
             OwnTypes.Select(FolderOf).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
 
     [Fact]
-    public void Folders_form_no_cycle() =>
-        SliceRuleDefinition.Slices().Matching("LlmProxy.(*)..").Should().BeFreeOfCycles().Check(Program);
+    public void Folders_form_no_cycle()
+    {
+        // Folders that know no other are taken away until none is left; what stays knows each other in a circle.
+        var known = MayKnow.ToDictionary(static row => row.Key, static row => row.Value.ToHashSet(), StringComparer.Ordinal);
+        while (known.Where(static row => row.Value.Count == 0).Select(static row => row.Key).ToList() is [_, ..] free)
+        {
+            free.ForEach(folder => known.Remove(folder));
+            foreach (var rest in known.Values)
+            {
+                rest.ExceptWith(free);
+            }
+        }
+
+        AssertNone(known.Keys);
+    }
 
     // Verbs hand a connection to their store, and stay free of what is done with it.
     [Fact]

@@ -37,7 +37,7 @@ internal sealed record ExplainAnswer
     /// <example>rate_limit_exceeded</example>
     public required string? Code { get; init; }
 
-    /// <summary>Which rule refuses: a limit with its owner, a parameter, or the reason why a token is not valid.</summary>
+    /// <summary>Which rule refuses: a limit with its owner, a parameter, or why the token is not valid.</summary>
     /// <example>token.requests_per_minute</example>
     public required string? Rule { get; init; }
 

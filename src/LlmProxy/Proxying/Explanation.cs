@@ -52,7 +52,9 @@ internal sealed class Explanation(
                     admission.Grant?.Account),
                 .. project is null ? [] : StatesOf("project", project.Limits,
                     new Use(project.RequestCount, project.TokenCount, project.Cost), admission.Grant?.Project.Account),
-                .. addresses.OfAll is { } all ? [OfWindow("global", "requests_per_minute", all)] : Array.Empty<LimitState>(),
+                .. addresses.OfAll is { } all
+                    ? [OfWindow("global", "requests_per_minute", all)]
+                    : Array.Empty<LimitState>(),
             ],
         };
     }

@@ -62,7 +62,8 @@ internal sealed class Forwarding(
         response.Headers.Append("Server-Timing", OwnTime());
         if (exchange.Operation.Metering != Metering.Free && answer.IsSuccessStatusCode)
         {
-            exchange.Answer = AnswerReader.For(ContentHeader(answer, "Content-Type"), ContentHeader(answer, "Content-Encoding"));
+            exchange.Answer = AnswerReader.For(
+                ContentHeader(answer, "Content-Type"), ContentHeader(answer, "Content-Encoding"));
         }
 
         try

@@ -71,7 +71,8 @@ internal sealed class UpgradeRelay(Exchange exchange, Cutoff cutoff, RequestJudg
     }
 
     /// <summary>Settles what the piece says was used; false when the worst case of the next answer is not left.</summary>
-    private async ValueTask<bool> MeterAsync(RealtimeReader reader, ReadOnlyMemory<byte> piece, CancellationToken ended)
+    private async ValueTask<bool> MeterAsync(
+        RealtimeReader reader, ReadOnlyMemory<byte> piece, CancellationToken ended)
     {
         reader.Read(piece.Span);
         while (reader.TryTake(out var turn))

@@ -41,9 +41,10 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
             exchange.Capture?.Add(read.Buffer);
             if (exchange.Splice is { } splice && IsIn(splice, read.Buffer))
             {
-                await WriteAsync(stream, read.Buffer.Slice(0, splice.Offset - exchange.RequestBytes), cancellationToken);
+                var at = read.Buffer.GetPosition(splice.Offset - exchange.RequestBytes);
+                await WriteAsync(stream, read.Buffer.Slice(0, at), cancellationToken);
                 await stream.WriteAsync(splice.Bytes, cancellationToken);
-                await WriteAsync(stream, read.Buffer.Slice(splice.Offset - exchange.RequestBytes), cancellationToken);
+                await WriteAsync(stream, read.Buffer.Slice(at), cancellationToken);
             }
             else
             {

@@ -148,7 +148,7 @@ public sealed class LedgerModelTests
             _charged[open.Token] += Math.Min(used, open.Amount);
         }
 
-        /// <summary>What is open, or was forfeited, counts whatever the limit says, so it is part of the new one.</summary>
+        /// <summary>What is open, or was forfeited, counts whatever a limit says, so it is part of it.</summary>
         private async Task ChangeLimitAsync(TestToken token, int tokenNumber, long limit)
         {
             var open = _open.Where(one => one.Token == tokenNumber).Sum(static one => one.Amount);
@@ -200,7 +200,7 @@ public sealed class LedgerModelTests
             await _instances[1].DisposeAsync();
         }
 
-        /// <summary>A crash may forfeit, an overrun is counted up to the limit; otherwise it is what was used.</summary>
+        /// <summary>A crash may forfeit, an overrun counts up to the limit; else it is what was used.</summary>
         private void CheckCount(long counted, long used, long charged, long limit)
         {
             Assert.True(counted <= limit, $"{counted} were counted, and the limit is {limit}.");

@@ -9,7 +9,8 @@ public class ReadingBenchmarks
 {
     private static readonly byte[] Chunk = Encoding.UTF8.GetBytes(
         "data: {\"id\":\"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT\",\"object\":\"chat.completion.chunk\","
-        + "\X
+        + "\"created\":1741569952,\"model\":\"gpt-4o-mini\",\"choices\":[{\"index\":0,\"delta\":{"
+        + "\"content\":\" river\"},"
         + "\"finish_reason\":null}]}\n\n");
 
     private static readonly byte[] Answer = Encoding.UTF8.GetBytes(

@@ -70,7 +70,8 @@ internal static class BodyMembers
     private static readonly FrozenDictionary<string, BodyMember> ByName =
         All.ToFrozenDictionary(static one => one.Name, static one => one.Member, StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The number in <see cref="All"/>, to see repetitions by; −1 for others.</summary>
+    /// <param name="name">Without escapes.</param>
+    /// <param name="number">Its place in our list, to see repetitions by; −1 for others.</param>
     public static BodyMember Of(ReadOnlySpan<byte> name, out int number)
     {
         for (var i = name.Length < FirstOfLength.Length ? FirstOfLength[name.Length] : -1;

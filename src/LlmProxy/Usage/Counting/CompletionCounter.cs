@@ -11,7 +11,7 @@ internal static class CompletionCounter
     /// CPU work for the thread pool.
     /// </summary>
     /// <param name="model">As the request or the answer names it.</param>
-    /// <param name="utf8">The text without JSON's escapes. What is not UTF-8 is counted as replacement characters.</param>
+    /// <param name="utf8">Without JSON's escapes. What is not UTF-8 is counted as replacement characters.</param>
     public static long Count(string? model, ReadOnlySpan<byte> utf8)
     {
         var text = ArrayPool<char>.Shared.Rent(Encoding.UTF8.GetMaxCharCount(utf8.Length));

@@ -86,7 +86,7 @@ internal ref struct JsonFacts
         Span<byte> scratch = stackalloc byte[WordBytesMax];
         while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
         {
-            var member = BodyMembers.Of(Word(scratch), out var number);
+            var member = BodyMembers.Of(JsonWords.Of(_reader, scratch), out var number);
             if (number >= 0 && (_seen & (1u << number)) != 0)
             {
                 _fault = BodyFault.Repeated;
@@ -203,7 +203,7 @@ internal ref struct JsonFacts
         var isNamed = false;
         while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
         {
-            var member = BodyMembers.Of(Word(scratch), out _);
+            var member = BodyMembers.Of(JsonWords.Of(_reader, scratch), out _);
             _reader.Read();
             if (member == BodyMember.Disguised || (member == BodyMember.Model && isNamed))
             {
@@ -226,7 +226,7 @@ internal ref struct JsonFacts
         var isSaid = false;
         while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isOurs = Ascii.EqualsIgnoreCase(Word(scratch), "include_usage"u8);
+            var isOurs = Ascii.EqualsIgnoreCase(JsonWords.Of(_reader, scratch), "include_usage"u8);
             _reader.Read();
             if (isOurs)
             {
@@ -323,10 +323,11 @@ internal ref struct JsonFacts
 
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                var isType = Ascii.EqualsIgnoreCase(Word(scratch), "type"u8);
+                var isType = Ascii.EqualsIgnoreCase(JsonWords.Of(_reader, scratch), "type"u8);
                 _reader.Read();
                 _hasUnseenContext |= isType && _reader.TokenType != JsonTokenType.Null
-                    && !(_reader.TokenType == JsonTokenType.String && ContentTypes.IsSeenTool(Word(scratch)));
+                    && !(_reader.TokenType == JsonTokenType.String
+                        && ContentTypes.IsSeenTool(JsonWords.Of(_reader, scratch)));
                 _reader.Skip();
             }
         }
@@ -353,7 +354,7 @@ internal ref struct JsonFacts
 
     private void TakePart(scoped Span<byte> scratch)
     {
-        var name = ContentTypes.NameOf(Word(scratch));
+        var name = ContentTypes.NameOf(JsonWords.Of(_reader, scratch));
         if (name == PartName.Other)
         {
             return;
@@ -364,12 +365,12 @@ internal ref struct JsonFacts
         switch (name)
         {
             case PartName.Type when isText:
-                var kind = ContentTypes.KindOf(Word(scratch));
+                var kind = ContentTypes.KindOf(JsonWords.Of(_reader, scratch));
                 _images += kind == PartKind.Image ? 1 : 0;
                 _hasUnseenContext |= kind == PartKind.Unseen;
                 break;
             case PartName.Address when isText:
-                _hasUnseenContext |= !StartsAsPicture();
+                _hasUnseenContext |= !JsonWords.StartsAsPicture(_reader);
                 break;
             case PartName.Reference:
                 _hasUnseenContext |= _reader.TokenType != JsonTokenType.Null;
@@ -379,35 +380,5 @@ internal ref struct JsonFacts
                 _reader.Skip();
                 break;
         }
-    }
-
-    private readonly bool StartsAsPicture()
-    {
-        Span<byte> start = stackalloc byte[5];
-        if (!_reader.HasValueSequence)
-        {
-            return _reader.ValueSpan.StartsWith("data:"u8);
-        }
-
-        if (_reader.ValueSequence.Length < start.Length)
-        {
-            return false;
-        }
-
-        _reader.ValueSequence.Slice(0, start.Length).CopyTo(start);
-        return start.SequenceEqual("data:"u8);
-    }
-
-    /// <summary>The name or the text that the reader stands on, without escapes; empty when it is too long.</summary>
-    private readonly ReadOnlySpan<byte> Word(Span<byte> scratch)
-    {
-        if (!_reader.HasValueSequence && !_reader.ValueIsEscaped)
-        {
-            return _reader.ValueSpan;
-        }
-
-        // An unescaped word is never longer than the escaped one.
-        var length = _reader.HasValueSequence ? _reader.ValueSequence.Length : _reader.ValueSpan.Length;
-        return length <= scratch.Length ? scratch[.._reader.CopyString(scratch)] : [];
     }
 }

@@ -7,7 +7,7 @@ namespace LlmProxy.Usage.Counting;
 
 /// <summary>
 /// The tokens of one encoding and their ranks, which are also the order of merging. Packed: 200,000 tokens take about
-/// 4 MiB, where a dictionary takes 60.
+/// 4 MiB, where dictionaries take ten times that.
 /// </summary>
 internal sealed class TokenTable
 {

@@ -69,8 +69,8 @@ internal static partial class Tokenizers
         return isOld;
     }
 
-    // Source: tiktoken, openai_public.py. Every alternative eats what it has looked through, or another one does, so that
-    // time grows with the text only; the tests measure it.
+    // Source: tiktoken, openai_public.py. Every alternative eats what it has looked through, or another one does, so
+    // that time grows with the text only; the tests measure it.
 #pragma warning disable MA0009
     [GeneratedRegex(
         @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"

@@ -174,7 +174,7 @@ public sealed class PromptCounterTests
     [InlineData((int)ApiShape.Responses, """{"input":[{"role":"user","content":"Hello, world!"}]}""", 11)]
     [InlineData((int)ApiShape.Responses, """{"instructions":"Hello, world!","input":"Hello, world!"}""", 19)]
     [InlineData((int)ApiShape.Chat,
-        """{"messages":[{"role":"user","tool_calls":[{"type":"function","function":{"name":"f","arguments":"{}"}}]}]}""",
+        """{"messages":[{"role":"user","tool_calls":[{"type":"function","function":{"name":"f","arguments":"a"}}]}]}""",
         17)]
     public void Other_shapes_are_counted_too(int shape, string json, int expected) =>
         Assert.Equal(new PromptCount(expected, IsWhole: true), Count((ApiShape)shape, "gpt-4o", json));

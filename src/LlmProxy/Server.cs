@@ -12,7 +12,7 @@ using LlmProxy.Settings;
 using LlmProxy.Storage;
 using LlmProxy.Telemetry;
 using LlmProxy.Tokens;
-using LlmProxy.Usage;
+using LlmProxy.Usage.Statistics;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -109,6 +109,7 @@ internal static partial class Server
             services.GetRequiredService<Database>().CheckAsync(aborted));
         builder.Services.AddProjectsApi();
         builder.Services.AddTokensApi();
+        builder.Services.AddUsageApi();
         builder.Services.AddProxying();
 
         return builder.Build();
@@ -126,6 +127,7 @@ internal static partial class Server
         var manage = app.MapManagement();
         manage.MapProjects();       // /manage/projects
         manage.MapTokens();         // /manage/tokens
+        manage.MapUsage();          // /manage/usage
     }
 
     private static void Configure(KestrelServerOptions kestrel, FrontOptions options)

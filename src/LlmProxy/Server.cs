@@ -12,7 +12,7 @@ using LlmProxy.Settings;
 using LlmProxy.Storage;
 using LlmProxy.Telemetry;
 using LlmProxy.Tokens;
-using LlmProxy.Usage;
+using LlmProxy.Usage.Statistics;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -110,6 +110,7 @@ internal static partial class Server
             services.GetRequiredService<Database>().CheckAsync(aborted));
         builder.Services.AddProjectsApi();
         builder.Services.AddTokensApi();
+        builder.Services.AddUsageApi();
         builder.Services.AddProxying();
         builder.Services.AddExplainApi();
 
@@ -129,6 +130,7 @@ internal static partial class Server
         manage.MapProjects();       // /manage/projects
         manage.MapTokens();         // /manage/tokens
         manage.MapExplain();        // /manage/tokens/{token}/explain
+        manage.MapUsage();          // /manage/usage
     }
 
     private static void Configure(KestrelServerOptions kestrel, FrontOptions options)

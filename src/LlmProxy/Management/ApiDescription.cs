@@ -78,6 +78,7 @@ internal static class ApiDescription
         {
             new() { Name = "Projects", Description = "Tenants: a name, one provider key, active or not." },
             new() { Name = "Tokens", Description = "Withering tokens: issued once, limited, revocable." },
+            new() { Name = "Usage", Description = "What was used, by whom, and what it cost." },
             new() { Name = "Health", Description = "Probes, without a credential." },
             new() { Name = "Proxy", Description = "The data plane, which passes requests to a provider." },
         };

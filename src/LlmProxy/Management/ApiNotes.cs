@@ -58,4 +58,5 @@ internal enum QueryParameterKind
     Id,
     Switch,
     Limit,
+    Time,
 }

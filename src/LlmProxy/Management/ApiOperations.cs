@@ -116,6 +116,7 @@ internal static class ApiOperations
         Schema = parameter.Kind switch
         {
             QueryParameterKind.Id => new OpenApiSchema { Type = JsonSchemaType.String, Format = "uuid" },
+            QueryParameterKind.Time => new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" },
             QueryParameterKind.Switch => new OpenApiSchema
             {
                 Type = JsonSchemaType.Boolean,

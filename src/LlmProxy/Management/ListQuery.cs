@@ -12,6 +12,9 @@ internal sealed class ListQuery
     public const int LimitMax = 100;
     public const int LimitDefault = 50;
 
+    private static readonly string[] TimeFormats =
+        ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
+
     private readonly IQueryCollection _query;
 
     private ListQuery(IQueryCollection query) => _query = query;
@@ -84,6 +87,64 @@ internal sealed class ListQuery
         return null;
     }
 
+    /// <summary>Any text up to a length; null when it is not given.</summary>
+    public string? Text(string name, int lengthMax)
+    {
+        var text = Text(name);
+        if (text?.Length > lengthMax)
+        {
+            Refuse(name, $"have at most {lengthMax} characters");
+        }
+
+        return text;
+    }
+
+    /// <summary>One of a few words; null when it is not given.</summary>
+    public string? Word(string name, IReadOnlyList<string> words)
+    {
+        var text = Text(name);
+        if (text is not null && !words.Contains(text, StringComparer.Ordinal))
+        {
+            Refuse(name, $"be one of {string.Join(", ", words)}");
+        }
+
+        return text;
+    }
+
+    /// <summary>Some of a few words, with commas between them, each once; none when it is not given.</summary>
+    public IReadOnlyList<string> Words(string name, IReadOnlyList<string> words)
+    {
+        var given = Text(name)?.Split(',') ?? [];
+        if (given.Distinct(StringComparer.Ordinal).Count() == given.Length
+            && Array.TrueForAll(given, word => words.Contains(word, StringComparer.Ordinal)))
+        {
+            return given;
+        }
+
+        Refuse(name, $"be some of {string.Join(", ", words)}, each once, with commas between them");
+        return [];
+    }
+
+    /// <summary>An instant; null when it is not given.</summary>
+    public DateTimeOffset? Time(string name)
+    {
+        if (Text(name) is not { } text)
+        {
+            return null;
+        }
+
+        // A time without an offset would mean one thing here and another on the caller's machine.
+        if (text.Length > 0 && (text[^1] == 'Z' || text.LastIndexOfAny(['+', '-']) == text.Length - 6)
+            && DateTimeOffset.TryParseExact(
+                text, TimeFormats, CultureInfo.InvariantCulture, DateTimeStyles.None, out var time))
+        {
+            return time;
+        }
+
+        Refuse(name, "be an RFC 3339 time with its offset, with + written as %2B");
+        return null;
+    }
+
     /// <summary>Where the page before this one ended; null on the first page.</summary>
     public string? Position(PageCursor cursors, string list)
     {
@@ -103,5 +164,6 @@ internal sealed class ListQuery
 
     private string? Text(string name) => _query.TryGetValue(name, out var values) ? values.ToString() : null;
 
-    private void Refuse(string name, string expectation) => Problem ??= Problems.InvalidField(name, expectation);
+    /// <summary>Notes that a parameter is wrong, unless something was wrong before.</summary>
+    public void Refuse(string name, string expectation) => Problem ??= Problems.InvalidField(name, expectation);
 }

@@ -11,6 +11,8 @@ using LlmProxy.Projects;
 using LlmProxy.Secrets;
 using LlmProxy.Storage;
 using LlmProxy.Tokens;
+using LlmProxy.Usage.Prices;
+using LlmProxy.Usage.Statistics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Json;
@@ -67,6 +69,7 @@ internal sealed class ManagementServer : IAsyncDisposable
         builder.Services.AddLimits(LimitsOptions.None);
         builder.Services.AddProjects().AddProjectsApi();
         builder.Services.AddTokens().AddTokensApi();
+        builder.Services.AddUsage(new UsageOptions(new PriceTable(default, []), TimeSpan.FromDays(400))).AddUsageApi();
         builder.Services.AddManagement(
             new ManagementOptions(new Secret(Token)), askStore ?? (static (_, _) => Task.CompletedTask));
 
@@ -175,6 +178,7 @@ internal sealed class ManagementServer : IAsyncDisposable
         var manage = app.MapManagement();
         manage.MapProjects();
         manage.MapTokens();
+        manage.MapUsage();
 
         // Stands for the proxy path, which takes whatever nothing else does.
         app.Map("/{**path}", static () => "the proxy");

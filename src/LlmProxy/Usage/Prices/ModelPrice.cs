@@ -14,7 +14,8 @@ internal sealed record ModelPrice(
 
     // Of every kind that has a price, the dearest: what is reserved must cover whatever is reported later.
     private readonly Dearest _usual = Dearest.Of(Tokens);
-    private readonly Dearest _dearest = Dearest.Of(Tokens).Or(LongPrompt is null ? default : Dearest.Of(LongPrompt.Tokens));
+    private readonly Dearest _dearest =
+        Dearest.Of(Tokens).Or(LongPrompt is null ? default : Dearest.Of(LongPrompt.Tokens));
 
     /// <summary>
     /// The cost in micro-dollars, rounded half up once. Null when tokens were used that the table has no price for.
@@ -89,5 +90,7 @@ internal sealed record ModelPrice(
     }
 }
 
-/// <summary>Prices that hold for a whole exchange when its prompt has more tokens than <paramref name="Above"/>.</summary>
+/// <summary>
+/// Prices that hold for a whole exchange when its prompt has more tokens than <paramref name="Above"/>.
+/// </summary>
 internal sealed record LongPromptPrices(long Above, TokenPrices Tokens);

@@ -16,8 +16,8 @@ internal sealed class UsageStatistics(
     // So many are added under the lock at a time, which callers may be waiting for: some 10 µs.
     private const int DrainedMax = 128;
 
-    // So many sums are a transaction, so that they leave other writers their turn.
-    private const int BatchMax = 1_000;
+    // So many sums are a transaction, some 20 ms of the one writer, so that leases get their turn.
+    private const int BatchMax = 200;
 
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(10);

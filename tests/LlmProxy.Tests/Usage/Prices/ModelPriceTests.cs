@@ -95,7 +95,8 @@ public sealed class ModelPriceTests
     [InlineData(10, 4, 0, 0, 0, 4, 0, null)]
     [InlineData(10, 4, 0, 0, 0, 0, 4, null)]
     public void Tokens_without_a_price_make_the_cost_unknown(
-        long prompt, long completion, long cached, long written, long audioIn, long reasoning, long audioOut, long? cost)
+        long prompt, long completion, long cached, long written, long audioIn, long reasoning, long audioOut,
+        long? cost)
     {
         var price = Given.Table("input: 1").Find("some", null)!;
 

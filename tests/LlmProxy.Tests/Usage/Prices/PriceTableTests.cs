@@ -1,6 +1,7 @@
 using LlmProxy.Settings;
 using LlmProxy.Usage;
 using LlmProxy.Usage.Prices;
+using LlmProxy.Usage.Statistics;
 using Xunit;
 
 namespace LlmProxy.Tests.Usage.Prices;

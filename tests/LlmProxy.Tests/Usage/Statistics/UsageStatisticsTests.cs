@@ -12,7 +12,8 @@ public sealed class UsageStatisticsTests : IAsyncLifetime
     private static readonly UsageInterval[] Tables = [UsageInterval.Minute, UsageInterval.Hour, UsageInterval.Day];
 
     private static readonly Gen<ExchangeUsage> AnyExchange =
-        Gen.Select(Gen.Long[0, 1_000].Array[7], Gen.Int[0, 200_000_000], Gen.Int[0, 3], Gen.Int[0, 2], Gen.Int[200, 599])
+        Gen.Select(
+                Gen.Long[0, 1_000].Array[7], Gen.Int[0, 200_000_000], Gen.Int[0, 3], Gen.Int[0, 2], Gen.Int[200, 599])
             .Select(static (tokens, ago, model, source, status) => new ExchangeUsage(
                 Meter.Noon.ToUnixTimeMilliseconds() - ago, Guid.Empty, Meter.Token,
                 model % 2 == 0 ? "openai" : "anthropic", model == 0 ? null : $"model {model}",

@@ -2,7 +2,7 @@ using LlmProxy.Providers;
 using LlmProxy.Settings;
 using LlmProxy.Usage.Prices;
 
-namespace LlmProxy.Usage;
+namespace LlmProxy.Usage.Statistics;
 
 /// <summary>What models cost, and how long statistics are kept.</summary>
 /// <param name="Prices">Null only when the settings have complaints, with which the program does not start.</param>

@@ -1,7 +1,6 @@
 using LlmProxy.Usage.Prices;
-using LlmProxy.Usage.Statistics;
 
-namespace LlmProxy.Usage;
+namespace LlmProxy.Usage.Statistics;
 
 /// <summary>The feature's door.</summary>
 internal static class UsageFeature

@@ -74,7 +74,8 @@ public sealed class ArchitectureTests
     public void Folders_form_no_cycle()
     {
         // Folders that know no other are taken away until none is left; what stays knows each other in a circle.
-        var known = MayKnow.ToDictionary(static row => row.Key, static row => row.Value.ToHashSet(), StringComparer.Ordinal);
+        var known = MayKnow.ToDictionary(
+            static row => row.Key, static row => row.Value.ToHashSet(StringComparer.Ordinal), StringComparer.Ordinal);
         while (known.Where(static row => row.Value.Count == 0).Select(static row => row.Key).ToList() is [_, ..] free)
         {
             free.ForEach(folder => known.Remove(folder));

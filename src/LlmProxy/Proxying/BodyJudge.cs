@@ -129,7 +129,7 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
         return null;
     }
 
-    /// <summary>Only bodies of a known, moderate length: nothing is refused for an option that is a convenience.</summary>
+    /// <summary>Only bodies of a known, moderate length: nothing is refused for a mere convenience.</summary>
     private static bool WantsSplice(Exchange exchange) =>
         exchange is { Route.Provider.InjectsStreamUsage: true, Operation.Shape: ApiShape.Chat or ApiShape.Completions }
         && exchange.Http.Request.ContentLength is > 0 and <= SplicedBytesMax;

@@ -15,7 +15,9 @@ internal enum UsageSource : byte
     Counted,
 }
 
-/// <summary>What was wrong with a report of usage. Never a reason to fail an exchange; for events and metrics.</summary>
+/// <summary>
+/// What was wrong with a report of usage. Never a reason to fail an exchange; for events and metrics.
+/// </summary>
 [Flags]
 internal enum UsageFaults : byte
 {

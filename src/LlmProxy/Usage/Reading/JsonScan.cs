@@ -34,28 +34,12 @@ internal sealed class JsonScan
     private int _depth;
     private int _skipFloor;
     private int _matched;
-    private State _state = State.Value;
+    private JsonState _state = JsonState.Value;
     private Use _want = Use.Keep;
     private Use _use;
     private JsonToken _literal;
     private bool _isKey;
     private bool _isSkipping;
-
-    private enum State : byte
-    {
-        Value,
-        FirstElement,
-        FirstKey,
-        NextKey,
-        Colon,
-        AfterValue,
-        Done,
-        InString,
-        InEscape,
-        InNumber,
-        InLiteral,
-        Invalid,
-    }
 
     private enum Use : byte
     {
@@ -65,12 +49,12 @@ internal sealed class JsonScan
     }
 
     /// <summary>The root value is complete.</summary>
-    public bool IsDone => _state == State.Done;
+    public bool IsDone => _state == JsonState.Done;
 
-    public bool IsInvalid => _state == State.Invalid;
+    public bool IsInvalid => _state == JsonState.Invalid;
 
     /// <summary>Nothing but white space was read.</summary>
-    public bool IsFresh => _state == State.Value && _depth == 0;
+    public bool IsFresh => _state == JsonState.Value && _depth == 0;
 
     /// <summary>The last key or scalar was longer than what is kept.</summary>
     public bool IsTooLong => _kept.IsTooLong;
@@ -87,7 +71,7 @@ internal sealed class JsonScan
     /// <summary>Begins anew, for the next document.</summary>
     public void Reset()
     {
-        (_state, _want, _kinds, _depth, _isSkipping) = (State.Value, Use.Keep, 0, 0, false);
+        (_state, _want, _kinds, _depth, _isSkipping) = (JsonState.Value, Use.Keep, 0, 0, false);
         _escape.Reset();
     }
 
@@ -101,11 +85,11 @@ internal sealed class JsonScan
         {
             var token = _state switch
             {
-                State.InString => ReadString(ref rest, out value),
-                State.InEscape => ReadEscape(ref rest, out value),
-                State.InNumber => ReadNumber(ref rest, out value),
-                State.InLiteral => ReadLiteral(ref rest),
-                State.Invalid => Fail(ref rest),
+                JsonState.InString => ReadString(ref rest, out value),
+                JsonState.InEscape => ReadEscape(ref rest, out value),
+                JsonState.InNumber => ReadNumber(ref rest, out value),
+                JsonState.InLiteral => ReadLiteral(ref rest),
+                JsonState.Invalid => Fail(ref rest),
                 _ => ReadStructure(ref rest, out value),
             };
             if (token != JsonToken.None)
@@ -120,48 +104,57 @@ internal sealed class JsonScan
     private JsonToken ReadStructure(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> value)
     {
         value = default;
-        if (rest[0] <= ' ')
+        while (!rest.IsEmpty)
         {
-            rest = rest.TrimStart(" \n\r\t"u8);
-            if (rest.IsEmpty)
+            var next = rest[0];
+            var token = JsonToken.None;
+            switch (next)
             {
-                return JsonToken.None;
+                case (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t':
+                    rest = rest[1..];
+                    break;
+                case (byte)',' when _state == JsonState.AfterValue:
+                    (_state, _want) = (IsInObject ? JsonState.NextKey : JsonState.Value, Use.Keep);
+                    rest = rest[1..];
+                    break;
+                case (byte)':' when _state == JsonState.Colon:
+                    _state = JsonState.Value;
+                    rest = rest[1..];
+                    break;
+                case (byte)'"':
+                    token = BeginString(ref rest, out value);
+                    break;
+                case (byte)'{' or (byte)'[':
+                    token = Open(ref rest, next == '{');
+                    break;
+                case (byte)'}' or (byte)']':
+                    token = Close(ref rest, next == '}');
+                    break;
+                default:
+                    token = BeginScalar(ref rest, out value);
+                    break;
+            }
+
+            if (token != JsonToken.None || _state > JsonState.Done)
+            {
+                return token;
             }
         }
 
-        var next = rest[0];
-        switch (next)
-        {
-            case (byte)'"':
-                return BeginString(ref rest, out value);
-            case (byte)'{' or (byte)'[':
-                return Open(ref rest, next == '{');
-            case (byte)'}' or (byte)']':
-                return Close(ref rest, next == '}');
-            case (byte)',' when _state == State.AfterValue:
-                (_state, _want) = (IsInObject ? State.NextKey : State.Value, Use.Keep);
-                rest = rest[1..];
-                return JsonToken.None;
-            case (byte)':' when _state == State.Colon:
-                _state = State.Value;
-                rest = rest[1..];
-                return JsonToken.None;
-            default:
-                return BeginScalar(ref rest, next);
-        }
+        return JsonToken.None;
     }
 
     private bool IsInObject => (_kinds & 1) != 0;
 
-    private bool ExpectsValue => _state is State.Value or State.FirstElement;
+    private bool ExpectsValue => _state is JsonState.Value or JsonState.FirstElement;
 
-    private State StateAfterValue => _depth == 0 ? State.Done : State.AfterValue;
+    private JsonState StateAfterValue => _depth == 0 ? JsonState.Done : JsonState.AfterValue;
 
     private Use UseOfNext => _isSkipping ? Use.Skip : _want;
 
     private JsonToken Fail(ref ReadOnlySpan<byte> rest)
     {
-        _state = State.Invalid;
+        _state = JsonState.Invalid;
         rest = default;
         return JsonToken.None;
     }
@@ -175,7 +168,7 @@ internal sealed class JsonScan
 
         rest = rest[1..];
         _kinds = (_kinds << 1) | (isObject ? 1UL : 0UL);
-        _state = isObject ? State.FirstKey : State.FirstElement;
+        _state = isObject ? JsonState.FirstKey : JsonState.FirstElement;
         _depth++;
         if (_isSkipping)
         {
@@ -195,7 +188,7 @@ internal sealed class JsonScan
     private JsonToken Close(ref ReadOnlySpan<byte> rest, bool isObject)
     {
         if (_depth == 0 || IsInObject != isObject
-            || _state is not (State.AfterValue or State.FirstKey or State.FirstElement))
+            || _state is not (JsonState.AfterValue or JsonState.FirstKey or JsonState.FirstElement))
         {
             return Fail(ref rest);
         }
@@ -216,7 +209,7 @@ internal sealed class JsonScan
     private JsonToken BeginString(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> value)
     {
         value = default;
-        _isKey = _state is State.FirstKey or State.NextKey;
+        _isKey = _state is JsonState.FirstKey or JsonState.NextKey;
         if (!_isKey && !ExpectsValue)
         {
             return Fail(ref rest);
@@ -224,7 +217,7 @@ internal sealed class JsonScan
 
         rest = rest[1..];
         _use = !_isKey ? UseOfNext : _isSkipping ? Use.Skip : Use.Keep;
-        _state = State.InString;
+        _state = JsonState.InString;
         _kept.Clear();
         return ReadString(ref rest, out value);
     }
@@ -261,7 +254,7 @@ internal sealed class JsonScan
             case (byte)'\\':
                 Keep(run);
                 rest = rest[(stop + 1)..];
-                _state = State.InEscape;
+                _state = JsonState.InEscape;
                 return JsonToken.None;
             default:
                 return Fail(ref rest);
@@ -271,7 +264,7 @@ internal sealed class JsonScan
     private JsonToken EndString(ReadOnlySpan<byte> run, out ReadOnlySpan<byte> value)
     {
         value = default;
-        (_state, _want) = _isKey ? (State.Colon, Use.Skip) : (StateAfterValue, _want);
+        (_state, _want) = _isKey ? (JsonState.Colon, Use.Skip) : (StateAfterValue, _want);
         if (_use == Use.Skip)
         {
             return JsonToken.None;
@@ -297,7 +290,7 @@ internal sealed class JsonScan
                 case JsonEscape.State.Invalid:
                     return Fail(ref rest);
                 case JsonEscape.State.Complete:
-                    _state = State.InString;
+                    _state = JsonState.InString;
                     return TellDecoded(_escape.Decoded, out value);
                 default:
                     break;
@@ -320,9 +313,10 @@ internal sealed class JsonScan
         return JsonToken.None;
     }
 
-    private JsonToken BeginScalar(ref ReadOnlySpan<byte> rest, byte first)
+    private JsonToken BeginScalar(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> value)
     {
-        var literal = first switch
+        value = default;
+        var literal = rest[0] switch
         {
             (byte)'t' => JsonToken.True,
             (byte)'f' => JsonToken.False,
@@ -335,10 +329,16 @@ internal sealed class JsonScan
             return Fail(ref rest);
         }
 
-        _state = literal == JsonToken.Number ? State.InNumber : State.InLiteral;
         (_use, _literal, _matched) = (UseOfNext, literal, 0);
         _kept.Clear();
-        return JsonToken.None;
+        if (literal != JsonToken.Number)
+        {
+            _state = JsonState.InLiteral;
+            return ReadLiteral(ref rest);
+        }
+
+        _state = JsonState.InNumber;
+        return ReadNumber(ref rest, out value);
     }
 
     private JsonToken ReadLiteral(ref ReadOnlySpan<byte> rest)

@@ -150,6 +150,7 @@ internal sealed class AnswerReader : IDisposable
             "GZIP" or "X-GZIP" => ContentCoding.Gzip,
             "DEFLATE" => ContentCoding.Deflate,
             "BR" => ContentCoding.Brotli,
+            "ZSTD" => ContentCoding.Zstandard,
             _ => ContentCoding.Unreadable,
         };
 

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
+using ZstdSharp;
+using ZstdSharp.Unsafe;
 
 namespace LlmProxy.Usage.Reading;
 
@@ -11,6 +13,7 @@ internal enum ContentCoding : byte
     Gzip,
     Deflate,
     Brotli,
+    Zstandard,
 
     /// <summary>One that we cannot read, or several.</summary>
     Unreadable,
@@ -32,6 +35,9 @@ internal sealed class Inflation(ContentCoding coding) : IDisposable
 
     private const int BlockBytes = 8 * 1024;
 
+    // 8 MiB, the largest window that may be used in HTTP (RFC 9659).
+    private const int ZstandardWindowLog = 23;
+
     // Ten of head, two of an empty body, eight of check sum and length (RFC 1952).
     private const int GzipBytesMin = 20;
 
@@ -40,10 +46,12 @@ internal sealed class Inflation(ContentCoding coding) : IDisposable
     private byte[] _block = ArrayPool<byte>.Shared.Rent(BlockBytes);
     private Stream? _stream;
     private BrotliDecoder _brotli;
+    private Decompressor? _zstandard;
     private long _compressed;
     private long _inflated;
     private long _inflatedOfFeed;
-    private bool _isBrotliDone;
+    private bool _isDone;
+    private bool _hasMore;
 
     /// <summary>It is no such compression, or a bomb.</summary>
     public bool IsBroken { get; private set; }
@@ -96,8 +104,8 @@ internal sealed class Inflation(ContentCoding coding) : IDisposable
 
         switch (coding)
         {
-            case ContentCoding.Brotli:
-                return _isBrotliDone;
+            case ContentCoding.Brotli or ContentCoding.Zstandard:
+                return _isDone;
             case ContentCoding.Gzip:
                 // The decoder does not tell: after a member it asks for more, as there may be another one. The last
                 // four bytes do: they are the length of what was compressed.
@@ -114,6 +122,7 @@ internal sealed class Inflation(ContentCoding coding) : IDisposable
         _stream?.Dispose();
         _feed.Dispose();
         _brotli.Dispose();
+        _zstandard?.Dispose();
         if (_block.Length > 0)
         {
             ArrayPool<byte>.Shared.Return(_block);
@@ -123,44 +132,61 @@ internal sealed class Inflation(ContentCoding coding) : IDisposable
         IsBroken = true;
     }
 
-    private void Begin(byte first) => _stream = coding switch
+    private void Begin(byte first)
     {
-        ContentCoding.Gzip => new GZipStream(_feed, CompressionMode.Decompress, leaveOpen: true),
+        _stream = coding switch
+        {
+            ContentCoding.Gzip => new GZipStream(_feed, CompressionMode.Decompress, leaveOpen: true),
 
-        // "deflate" means zlib, but some servers send it bare. The first byte tells: method 8 (RFC 1950).
-        ContentCoding.Deflate when (first & 0xF) == 8 =>
-            new ZLibStream(_feed, CompressionMode.Decompress, leaveOpen: true),
-        ContentCoding.Deflate => new DeflateStream(_feed, CompressionMode.Decompress, leaveOpen: true),
-        _ => null,
-    };
+            // "deflate" means zlib, but some servers send it bare. The first byte tells: method 8 (RFC 1950).
+            ContentCoding.Deflate when (first & 0xF) == 8 =>
+                new ZLibStream(_feed, CompressionMode.Decompress, leaveOpen: true),
+            ContentCoding.Deflate => new DeflateStream(_feed, CompressionMode.Decompress, leaveOpen: true),
+            _ => null,
+        };
+        if (coding == ContentCoding.Zstandard)
+        {
+            _zstandard = new Decompressor();
+            _zstandard.SetParameter(ZSTD_dParameter.ZSTD_d_windowLogMax, ZstandardWindowLog);
+        }
+    }
 
     private int Inflate()
     {
         try
         {
 #pragma warning disable MA0045 // The bytes are in memory: nothing is waited for.
-            return _stream is null ? InflateBrotli() : _stream.Read(_block, 0, BlockBytes);
+            return _stream is null ? Decode() : _stream.Read(_block, 0, BlockBytes);
 #pragma warning restore MA0045
         }
-        catch (Exception failure) when (failure is InvalidDataException or IOException)
+        catch (Exception failure) when (failure is InvalidDataException or IOException or ZstdException)
         {
             IsBroken = true;
             return 0;
         }
     }
 
-    private int InflateBrotli()
+    private int Decode()
     {
-        if (_isBrotliDone)
+        // Brotli has one end; a zstandard frame may be followed by another (RFC 8878 section 3), or bring nothing.
+        var block = _block.AsSpan(0, BlockBytes);
+        while ((_hasMore || !_feed.Unread.IsEmpty) && !(_isDone && _zstandard is null) && !IsBroken)
         {
-            return 0;
+            int read, written;
+            var state = _zstandard is null
+                ? _brotli.Decompress(_feed.Unread, block, out read, out written)
+                : _zstandard.UnwrapStream(_feed.Unread, block, out read, out written);
+            _feed.Skip(read);
+            _isDone = state == OperationStatus.Done;
+            _hasMore = state == OperationStatus.DestinationTooSmall;
+            IsBroken |= state == OperationStatus.InvalidData;
+            if (written > 0 || read == 0)
+            {
+                return written;
+            }
         }
 
-        var state = _brotli.Decompress(_feed.Unread, _block.AsSpan(0, BlockBytes), out var read, out var written);
-        _feed.Skip(read);
-        _isBrotliDone = state == OperationStatus.Done;
-        IsBroken |= state == OperationStatus.InvalidData;
-        return written;
+        return 0;
     }
 
     private void KeepTail(ReadOnlySpan<byte> slice)

@@ -12,7 +12,7 @@ public sealed class InflationTests
 {
     private static readonly byte[] Plain = Encoding.UTF8.GetBytes(Answers.ChatStream);
 
-    public static TheoryData<string> Codings => ["gzip", "X-GZIP", "deflate", "bare", "br"];
+    public static TheoryData<string> Codings => ["gzip", "X-GZIP", "deflate", "bare", "br", "zstd"];
 
     [Theory]
     [MemberData(nameof(Codings))]
@@ -87,6 +87,7 @@ public sealed class InflationTests
         using var inflation = new Inflation(coding switch
         {
             "br" => ContentCoding.Brotli,
+            "zstd" => ContentCoding.Zstandard,
             "deflate" or "bare" => ContentCoding.Deflate,
             _ => ContentCoding.Gzip,
         });
@@ -103,6 +104,22 @@ public sealed class InflationTests
         Assert.True(inflation.IsBroken);
         Assert.InRange(inflated, 0, 1024 * 1024);
         Assert.Equal(UsageFaults.Unreadable, Answers.FactsOf(bomb, Answers.EventStream, NameOf(coding)).Faults);
+    }
+
+    [Fact]
+    public void Several_frames_are_one_answer_even_when_most_of_them_are_empty()
+    {
+        var (half, empty) = (Plain.Length / 2, Compress([], "zstd"));
+        byte[] frames =
+        [
+            .. Compress(Plain[..half], "zstd"),
+            .. Enumerable.Repeat(empty, 1000).SelectMany(static frame => frame),
+            .. Compress(Plain[half..], "zstd"),
+        ];
+
+        Assert.Equal(
+            Answers.FactsOf(Answers.ChatStream, Answers.EventStream),
+            Answers.FactsOf(frames, Answers.EventStream, "zstd"));
     }
 
     [Fact]
@@ -131,6 +148,7 @@ public sealed class InflationTests
 #pragma warning disable MA0045 // A stream in memory waits for nothing.
         using (Stream stream = coding switch
         {
+            "zstd" => new ZstdSharp.CompressionStream(compressed, leaveOpen: true),
             "br" => new BrotliStream(compressed, CompressionLevel.Fastest, leaveOpen: true),
             "deflate" => new ZLibStream(compressed, CompressionLevel.Optimal, leaveOpen: true),
             "bare" => new DeflateStream(compressed, CompressionLevel.Optimal, leaveOpen: true),

@@ -70,7 +70,7 @@ internal sealed class UpgradeRelay(Exchange exchange, Cutoff cutoff, RequestJudg
         }
     }
 
-    /// <summary>Settles what the piece says was used; false when the worst case of the next answer is not left.</summary>
+    /// <summary>Settles what the piece says was used; false when no worst case is left for the next answer.</summary>
     private async ValueTask<bool> MeterAsync(
         RealtimeReader reader, ReadOnlyMemory<byte> piece, CancellationToken ended)
     {

@@ -18,7 +18,7 @@ public sealed class ProvidersGuideTests
 
     [Theory]
     [InlineData("x: 1\napis: {}", 2)]
-    [InlineData("apis: {a: {x: 1}}", 9)]
+    [InlineData("apis: {a: {x: 1}}", 10)]
     [InlineData("apis: {a: {timeouts: {x: 1}}}", 5)]
     [InlineData("apis: {a: {connection: {x: 1}}}", 2)]
     public void The_guide_names_every_key(string yaml, int count)

@@ -44,7 +44,9 @@ internal static class LimitRefusals
             Unit.Tokens => "max_tokens",
             _ => "max_cost_usd",
         }}";
-        var needs = lease.Unit == Unit.Requests ? string.Empty : $" This request may need {Show(lease.Unit, amount)}.";
+        var needs = lease.Unit == Unit.Requests
+            ? string.Empty
+            : $" This request may need {Show(lease.Unit, amount)}, its longest answer included.";
         if (reserved > 0 && amount <= lease.Remaining + reserved)
         {
             return Refusal.RateLimited with

@@ -18,6 +18,9 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
     private const long HeldBytesMax = 256 * 1024 * 1024;
     private const long SplicedBytesMax = 1024 * 1024;
 
+    // Reading more takes so long that others on this thread would notice.
+    private const long JudgedAtOnceBytesMax = 128 * 1024;
+
     // A streamed body may take its time, because it holds nothing; one that is held may not.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -89,8 +92,9 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
             var read = await request.BodyReader.ReadAsync(cancelled);
             var refusal = read.Buffer.Length > _bytesMax ? Refusal.RequestTooLarge
                 : !TryHold(exchange, read.Buffer.Length) ? Refusal.Overloaded
-                : read.IsCompleted ? JudgeWhole(exchange, rules, read.Buffer)
-                : null;
+                : !read.IsCompleted ? null
+                : read.Buffer.Length <= JudgedAtOnceBytesMax ? JudgeWhole(exchange, rules, read.Buffer)
+                : await Task.Run(() => JudgeWhole(exchange, rules, read.Buffer), cancelled);
 
             // Nothing is consumed: the next reader starts at the first byte.
             var isDone = read.IsCompleted || refusal is not null;

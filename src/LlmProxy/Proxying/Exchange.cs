@@ -134,6 +134,14 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
     /// </summary>
     public string? Reason { get; set; }
 
+    /// <summary>
+    /// Whether this request header would let the answer come in a form in which we could not do what we must: cut out
+    /// what we have asked for ourselves, or read what a limited session uses.
+    /// </summary>
+    public bool MustComeAsItIs(string header) =>
+        (Splice is not null && header.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase))
+        || (Limits.CountTokens && header.Equals("Sec-WebSocket-Extensions", StringComparison.OrdinalIgnoreCase));
+
     /// <summary>Response headers of the upstream that were not fit to be passed on.</summary>
     public int DroppedHeaders { get; set; }
 }

@@ -44,11 +44,11 @@ internal sealed class ExchangeMeter(
             return;
         }
 
-        var facts = answer.Finish(isComplete: exchange.Outcome == Outcome.Served);
+        var facts = answer.Finish(isComplete: exchange.Outcome != Outcome.Truncated);
         (exchange.Usage, exchange.UsageFaults) = (facts.Usage, facts.Faults);
         (exchange.RequestModel, exchange.Model) = (exchange.Model, facts.Model ?? exchange.Model);
         exchange.ServiceTier = facts.ServiceTier;
-        if (facts.Usage.Source == UsageSource.Unknown && IsCountable(exchange))
+        if (IsCountable(exchange) && (facts.Usage.Source == UsageSource.Unknown || IsOnlyBegun(exchange, facts)))
         {
             var counting = new Counting(exchange, answer.TakeText());
             if (!_waiting.Writer.TryWrite(counting))
@@ -111,6 +111,13 @@ internal sealed class ExchangeMeter(
         && RequestJudge.MustCapture(exchange)
         && !exchange.UsageFaults.HasFlag(UsageFaults.Unreadable);
 
+    /// <summary>
+    /// Anthropic's streams begin with the prompt's tokens and one of the answer; the rest is told at the end, which has
+    /// not come.
+    /// </summary>
+    private static bool IsOnlyBegun(Exchange exchange, in AnswerFacts facts) =>
+        !facts.HasEnded && exchange.Operation.Shape == ApiShape.Messages;
+
     private void Count(Counting counting)
     {
         var exchange = counting.Exchange;
@@ -120,14 +127,16 @@ internal sealed class ExchangeMeter(
             return;
         }
 
-        var prompt = PromptCounter.Count(exchange.Operation.Shape, exchange.Model, exchange.Capture.Body);
+        var prompt = exchange.Usage.Source == UsageSource.Reported
+            ? exchange.Usage.Prompt
+            : PromptCounter.Count(exchange.Operation.Shape, exchange.Model, exchange.Capture.Body).Tokens;
         var completion = 0L;
         for (var i = 0; i < counting.Text?.Count; i++)
         {
             completion += CompletionCounter.Count(exchange.Model, counting.Text[i]);
         }
 
-        Finish(counting, prompt.Tokens, completion);
+        Finish(counting, prompt, completion);
     }
 
     private void Estimate(Counting counting)
@@ -135,14 +144,23 @@ internal sealed class ExchangeMeter(
         var exchange = counting.Exchange;
         exchange.UsageFaults |= UsageFaults.Estimated;
         var completionBytes = (counting.Text?.Bytes ?? 0) + (counting.Text?.BytesBeyond ?? 0);
-        Finish(counting, exchange.RequestBytes / BytesPerToken, completionBytes / BytesPerToken);
+        var prompt = exchange.Usage.Source == UsageSource.Reported
+            ? exchange.Usage.Prompt
+            : exchange.RequestBytes / BytesPerToken;
+        Finish(counting, prompt, completionBytes / BytesPerToken);
     }
 
     private void Finish(Counting counting, long prompt, long completion)
     {
         counting.Text?.Dispose();
-        counting.Exchange.Usage = new UsageReport(UsageSource.Counted, prompt, completion);
-        Conclude(counting.Exchange);
+        var exchange = counting.Exchange;
+        exchange.Usage = exchange.Usage with
+        {
+            Source = UsageSource.Counted,
+            Prompt = prompt,
+            Completion = Math.Max(completion, exchange.Usage.Completion),
+        };
+        Conclude(exchange);
     }
 
     /// <summary>The exchange's usage is known, or will never be.</summary>

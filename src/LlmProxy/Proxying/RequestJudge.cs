@@ -83,7 +83,7 @@ internal sealed class RequestJudge(BodyJudge bodies, PriceTable prices, LimitsOp
 
         if (exchange.Limits.CountTokens && exchange.Operation.Metering == Metering.Reported)
         {
-            exchange.Price = prices.Find(exchange.Model, serviceTier: null);
+            exchange.Price = prices.Find(exchange.Model, exchange.Facts?.ServiceTier);
             if (exchange.Price is null && exchange.Limits.CountMoney)
             {
                 return Refusal.PriceUnknown with { Param = "model" };

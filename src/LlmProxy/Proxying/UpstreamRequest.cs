@@ -53,8 +53,7 @@ internal static class UpstreamRequest
                 continue;
             }
 
-            // An answer that is to be cut must come as it is.
-            if (exchange.Splice is not null && name.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase))
+            if (exchange.MustComeAsItIs(name))
             {
                 continue;
             }

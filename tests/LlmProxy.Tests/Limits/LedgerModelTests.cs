@@ -48,6 +48,7 @@ public sealed class LedgerModelTests
         private readonly long[] _charged = new long[2];
         private readonly Instance[] _instances = new Instance[2];
         private readonly long[] _limits = [tokenMax, tokenMax];
+        private readonly long[] _costLimits = [3 * tokenMax, 3 * tokenMax];
         private bool _wasKilled;
         private bool _wasOverrun;
 
@@ -152,11 +153,12 @@ public sealed class LedgerModelTests
         private async Task ChangeLimitAsync(TestToken token, int tokenNumber, long limit)
         {
             var open = _open.Where(one => one.Token == tokenNumber).Sum(static one => one.Amount);
-            var (counted, _) = await CountsAsync("tokens", token.Id);
+            var (counted, cost) = await CountsAsync("tokens", token.Id);
             var counting = Math.Max(_wasKilled ? counted : 0, _spent[tokenNumber] + open);
             _limits[tokenNumber] = Math.Max(limit, counting);
+            _costLimits[tokenNumber] = Math.Max(3 * _limits[tokenNumber], _wasKilled ? cost : 0);
             await SetAsync(
-                $"UPDATE tokens SET max_tokens = {_limits[tokenNumber]}, max_cost = {3 * _limits[tokenNumber]}, "
+                $"UPDATE tokens SET max_tokens = {_limits[tokenNumber]}, max_cost = {_costLimits[tokenNumber]}, "
                 + $"version = version + 1 WHERE id = '{token.Id}'");
             foreach (var instance in _instances)
             {
@@ -191,7 +193,7 @@ public sealed class LedgerModelTests
             {
                 var (count, cost) = await CountsAsync("tokens", tokens[i].Id);
                 CheckCount(count, _spent[i], _charged[i], _limits[i]);
-                CheckCount(cost, 3 * _spent[i], 3 * _charged[i], 3 * _limits[i]);
+                CheckCount(cost, 3 * _spent[i], 3 * _charged[i], _costLimits[i]);
             }
 
             var (countOfProject, _) = await CountsAsync("projects", project);

@@ -26,6 +26,7 @@ internal enum BodyMember : byte
     Background,
     Session,
     Prediction,
+    ServiceTier,
 }
 
 /// <summary>Recognizes <see cref="BodyMember"/>s by their names.</summary>
@@ -46,6 +47,7 @@ internal static class BodyMembers
         ("session", BodyMember.Session),
         ("prediction", BodyMember.Prediction),
         ("tools", BodyMember.Tools),
+        ("service_tier", BodyMember.ServiceTier),
 
         // What the prompt is made of.
         ("messages", BodyMember.Content),

@@ -22,6 +22,7 @@ internal ref struct JsonFacts
     private uint _seen;
     private BodyFault _fault;
     private string? _model;
+    private string? _serviceTier;
     private bool _isStream;
     private bool _asksForUsage;
     private bool _hasUnseenContext;
@@ -72,7 +73,8 @@ internal ref struct JsonFacts
                 _choices > long.MaxValue / _prompts ? long.MaxValue : _choices * _prompts,
                 _hasUnseenContext,
                 _isBackground,
-                _images);
+                _images,
+                _serviceTier);
     }
 
     private void ReadMembers()
@@ -153,6 +155,10 @@ internal ref struct JsonFacts
                 break;
             case BodyMember.Background:
                 _isBackground = isThere;
+                break;
+            case BodyMember.ServiceTier when type == JsonTokenType.String:
+                // One that is longer is none that has a price.
+                _serviceTier = ModelNames.Of(JsonWords.Of(_reader, scratch));
                 break;
             case BodyMember.Prediction:
                 // What was predicted and not written is paid as output too.

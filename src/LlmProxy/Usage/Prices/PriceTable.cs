@@ -44,7 +44,8 @@ internal sealed class PriceTable
     /// </summary>
     /// <param name="model">As the request or the answer names it.</param>
     /// <param name="serviceTier">
-    /// As the answer names it: null, <c>default</c>, <c>auto</c> and <c>standard</c> are the usual prices.
+    /// As the answer names it: null, <c>default</c>, <c>auto</c>, <c>standard</c> and
+    /// <c>standard_only</c> are the usual prices.
     /// </param>
     public ModelPrice? Find(string? model, string? serviceTier)
     {
@@ -53,7 +54,7 @@ internal sealed class PriceTable
             return null;
         }
 
-        return serviceTier is null or "default" or "auto" or "standard"
+        return serviceTier is null or "default" or "auto" or "standard" or "standard_only"
             ? found.Price
             : found.Tiers.GetValueOrDefault(serviceTier);
     }

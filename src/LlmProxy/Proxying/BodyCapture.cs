@@ -49,17 +49,18 @@ internal sealed class BodyCapture : IDisposable
 
     private bool TryMakeRoom(long more)
     {
-        if (_length + more <= _bytes.Length)
-        {
-            return true;
-        }
-
-        if (_length + more > BytesMax)
+        var needed = _length + more;
+        if (needed > BytesMax)
         {
             return false;
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(FirstBytes, 2 * (_length + more)));
+        if (needed <= _bytes.Length)
+        {
+            return true;
+        }
+
+        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(BytesMax, Math.Max(FirstBytes, 2 * needed)));
         if (Interlocked.Add(ref _rented, larger.Length) > AllBytesMax)
         {
             Interlocked.Add(ref _rented, -larger.Length);

@@ -5,6 +5,7 @@ using CsCheck;
 using LlmProxy.Usage.Counting;
 using SharpToken;
 using Xunit;
+using TiktokenTokenizer = Microsoft.ML.Tokenizers.TiktokenTokenizer;
 
 namespace LlmProxy.Tests.Usage.Counting;
 
@@ -22,8 +23,21 @@ public sealed class TokenizerTests
         Assert.True(prompts.Count >= 200);
         Assert.Equal(
             prompts.Select(static prompt => (prompt, Reference(O200k, prompt), Reference(Cl100k, prompt))),
-            prompts.Select(static prompt =>
-                (prompt, (int)Tokenizers.O200k.Count(prompt), (int)Tokenizers.Cl100k.Count(prompt))));
+            Counted(prompts));
+    }
+
+    [Fact]
+    public async Task And_as_the_vendor_of_the_vocabulary_counts_it()
+    {
+        // It reads the name of a special token as that token, which it is not in what a client says.
+        var prompts = (await Prompts.ReadAsync())
+            .FindAll(static prompt => !prompt.Contains("<|", StringComparison.Ordinal));
+        var (o200k, cl100k) = (Vendor("o200k_base"), Vendor("cl100k_base"));
+
+        Assert.True(prompts.Count >= 200);
+        Assert.Equal(
+            prompts.Select(prompt => (prompt, o200k.CountTokens(prompt), cl100k.CountTokens(prompt))),
+            Counted(prompts));
     }
 
     [Fact]
@@ -160,6 +174,12 @@ public sealed class TokenizerTests
 
     private static int Reference(GptEncoding encoding, string text) =>
         encoding.Encode(text, NoSpecials, NoSpecials).Count;
+
+    private static IEnumerable<(string Prompt, int O200k, int Cl100k)> Counted(IEnumerable<string> prompts) =>
+        prompts.Select(static prompt =>
+            (prompt, (int)Tokenizers.O200k.Count(prompt), (int)Tokenizers.Cl100k.Count(prompt)));
+
+    private static TiktokenTokenizer Vendor(string encoding) => TiktokenTokenizer.CreateForEncoding(encoding);
 
     private static string WithoutHalves(string text) =>
         text.Length > 0 && char.IsLowSurrogate(text[0]) ? text[1..] : text;

@@ -111,6 +111,9 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
     /// <summary>When the request began to leave for the provider; 0 if it never did.</summary>
     public long SentUpstream { get; set; }
 
+    /// <summary>The whole body left for the provider, so that it may have begun to work.</summary>
+    public bool WasSentWhole { get; set; }
+
     /// <summary>When the provider's headers were there; 0 if they never were.</summary>
     public long AnsweredUpstream { get; set; }
 

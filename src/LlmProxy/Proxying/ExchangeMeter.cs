@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using LlmProxy.Http;
 using LlmProxy.Usage;
 using LlmProxy.Usage.Counting;
 using LlmProxy.Usage.Prices;
@@ -39,8 +40,8 @@ internal sealed class ExchangeMeter(
 
         if (exchange.Answer is not { } answer)
         {
-            // An error, a file, a realtime session that was counted turn by turn.
-            Conclude(exchange);
+            // Not waited for; or an error, a file, a realtime session that was counted turn by turn.
+            CountOr(exchange, null, isCounted: WasNotWaitedFor(exchange));
             return;
         }
 
@@ -48,19 +49,8 @@ internal sealed class ExchangeMeter(
         (exchange.Usage, exchange.UsageFaults) = (facts.Usage, facts.Faults);
         (exchange.RequestModel, exchange.Model) = (exchange.Model, facts.Model ?? exchange.Model);
         exchange.ServiceTier = facts.ServiceTier;
-        if (IsCountable(exchange) && (facts.Usage.Source == UsageSource.Unknown || IsOnlyBegun(exchange, facts)))
-        {
-            var counting = new Counting(exchange, answer.TakeText());
-            if (!_waiting.Writer.TryWrite(counting))
-            {
-                Estimate(counting);
-            }
-        }
-        else
-        {
-            Conclude(exchange);
-        }
-
+        CountOr(exchange, answer, isCounted: IsCountable(exchange)
+            && (facts.Usage.Source == UsageSource.Unknown || IsOnlyBegun(exchange, facts)));
         answer.Dispose();
     }
 
@@ -110,6 +100,29 @@ internal sealed class ExchangeMeter(
         exchange.Status is >= 200 and < 300
         && RequestJudge.MustCapture(exchange)
         && !exchange.UsageFaults.HasFlag(UsageFaults.Unreadable);
+
+    /// <summary>
+    /// The provider has the whole prompt and may be at work for it, but nobody waits for the answer any more: what was
+    /// delivered is the prompt.
+    /// </summary>
+    private static bool WasNotWaitedFor(Exchange exchange) =>
+        exchange is { AnsweredUpstream: 0, WasSentWhole: true } && RequestJudge.MustCapture(exchange)
+        && (exchange.Outcome != Outcome.Refused || exchange.Refusal == Refusal.UpstreamTimeout);
+
+    private void CountOr(Exchange exchange, AnswerReader? answer, bool isCounted)
+    {
+        if (!isCounted)
+        {
+            Conclude(exchange);
+            return;
+        }
+
+        var counting = new Counting(exchange, answer?.TakeText());
+        if (!_waiting.Writer.TryWrite(counting))
+        {
+            Estimate(counting);
+        }
+    }
 
     /// <summary>
     /// Anthropic's streams begin with the prompt's tokens and one of the answer; the rest is told at the end, which has
@@ -169,12 +182,13 @@ internal sealed class ExchangeMeter(
         exchange.Capture?.Dispose();
         exchange.Capture = null;
         var usage = exchange.Usage;
-        if (usage.Source != UsageSource.Unknown && exchange.Answer is not null)
+        if (usage.Source != UsageSource.Unknown && !IsSettledByTurns(exchange))
         {
             exchange.Cost = CostOf(exchange, usage);
         }
 
-        if (!IsSettledByTurns(exchange) && exchange.Demand is { } demand && usage.Total > demand.Tokens)
+        if (!IsSettledByTurns(exchange) && exchange.Demand is { } demand
+            && (usage.Total > demand.Tokens || (exchange.Limits.CountMoney && exchange.Cost > demand.Cost)))
         {
             exchange.UsageFaults |= UsageFaults.Overrun;
         }

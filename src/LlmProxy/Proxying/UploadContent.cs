@@ -55,6 +55,7 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
             _body.AdvanceTo(read.Buffer.End);
             if (read.IsCompleted)
             {
+                exchange.WasSentWhole = true;
                 return;
             }
 

@@ -11,12 +11,15 @@ internal sealed class Crowd : IAsyncDisposable
         new(await Task.WhenAll(Enumerable.Range(0, count).Select(_ => RawClient.ConnectAsync(address))));
 
     /// <summary>Each sends its request at once; the answers are in the order of the clients.</summary>
-    public Task<RawAnswer[]> AskAsync(Func<int, string> request) =>
+    /// <param name="request">The request of the client with this number.</param>
+    /// <param name="answered">Told of each answer as it comes, of several at the same time.</param>
+    public Task<RawAnswer[]> AskAsync(Func<int, string> request, Action<RawAnswer>? answered = null) =>
         Task.WhenAll(_clients.Select(async (client, i) =>
         {
             await client.SendAsync(request(i));
             var answer = await client.ReadAnswerAsync();
             Assert.NotNull(answer);
+            answered?.Invoke(answer);
             return answer;
         }));
 

@@ -28,6 +28,7 @@ internal sealed class BudgetRun(IReadOnlyList<ProxyProcess> proxies, IReadOnlyLi
     private const int TriesMax = 8;
 
     private readonly ConcurrentQueue<(int Token, Told Told)> _told = new();
+    private readonly ConcurrentQueue<(int Token, Told Told)> _begun = new();
     private int _asked;
     private int _refused;
 
@@ -39,6 +40,9 @@ internal sealed class BudgetRun(IReadOnlyList<ProxyProcess> proxies, IReadOnlyLi
 
     /// <summary>What each answer that came to its end said that it used, with the number of its token.</summary>
     public IReadOnlyCollection<(int Token, Told Told)> Told => _told;
+
+    /// <summary>What an answer has used at least that began and broke off: its prompt.</summary>
+    public IReadOnlyCollection<(int Token, Told Told)> Begun => _begun;
 
     public Task RunAsync(Dice dice, int clients, int questions) =>
         Task.WhenAll(Enumerable.Range(0, clients).Select(_ => dice.Split()).ToList()
@@ -103,6 +107,7 @@ internal sealed class BudgetRun(IReadOnlyList<ProxyProcess> proxies, IReadOnlyLi
         if (answer is not { Body.IsComplete: true })
         {
             Assert.True(isRough, "an answer broke off that nobody broke");
+            Note(answer?.Status == 200, token, question);
             return Ending.Broken;
         }
 
@@ -134,10 +139,11 @@ internal sealed class BudgetRun(IReadOnlyList<ProxyProcess> proxies, IReadOnlyLi
         await client.SendAsync(question.For(proxy, tokens[token].Secret));
         try
         {
-            // At least one byte: only then it is sure that the request has arrived.
+            // At least one piece: only then it is sure that the request has arrived.
             for (var read = 0; read <= after;)
             {
                 var some = await client.ReadSomeAsync();
+                Note(read == 0 && some.AsSpan().StartsWith("HTTP/1.1 200 "u8), token, question);
                 read += some.Length == 0 ? LeaveWithin : some.Length;
             }
         }
@@ -148,6 +154,14 @@ internal sealed class BudgetRun(IReadOnlyList<ProxyProcess> proxies, IReadOnlyLi
 
         client.Reset();
         return Ending.Broken;
+    }
+
+    private void Note(bool hasBegun, int token, ModelQuestion question)
+    {
+        if (hasBegun)
+        {
+            _begun.Enqueue((token, new Told(question.Model, question.PromptWords, 0, 0)));
+        }
     }
 
     private static string Wish(string name, int value) =>

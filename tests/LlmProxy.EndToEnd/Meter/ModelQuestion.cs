@@ -4,7 +4,7 @@ using LlmProxy.EndToEnd.Fixtures;
 
 namespace LlmProxy.EndToEnd.Meter;
 
-/// <summary>One request that runs a model, of any of the APIs, with what the simulator is asked to do with it.</summary>
+/// <summary>A request that runs a model, of any of the APIs, with what the simulator is asked to do.</summary>
 internal sealed partial record ModelQuestion(string Path, string Model, string Body)
 {
     /// <summary>More tokens than <see cref="WordsMax"/> words can have, however they are counted.</summary>
@@ -12,6 +12,9 @@ internal sealed partial record ModelQuestion(string Path, string Model, string B
     private const int WordsMax = 12;
 
     private static readonly string[] Words = ["river", "stone", "green", "window", "seven", "paper", "cloud"];
+
+    /// <summary>The simulator counts words, and no tokenizer finds fewer tokens in them.</summary>
+    public int PromptWords { get; init; }
 
     /// <summary>Header lines for the simulator.</summary>
     public IReadOnlyList<string> Wishes { get; init; } = [];
@@ -21,7 +24,7 @@ internal sealed partial record ModelQuestion(string Path, string Model, string B
         var words = Enumerable.Range(0, 1 + dice.Below(10)).Select(_ => dice.Pick(Words)).ToList();
         var prompt = string.Join(' ', words);
         var chunks = string.Create(CultureInfo.InvariantCulture, $"x-simulator-chunks: {1 + dice.Below(WordsMax)}");
-        return dice.Below(8) switch
+        var question = dice.Below(8) switch
         {
             0 => Chat(prompt, OutputMax) with { Wishes = [chunks] },
             1 => Chat(prompt, OutputMax) with
@@ -41,6 +44,7 @@ internal sealed partial record ModelQuestion(string Path, string Model, string B
             _ => new("/v1/embeddings", "text-embedding-3-small",
                 $$"""{"model":"text-embedding-3-small","dimensions":4,"input":"{{prompt}}"}"""),
         };
+        return question with { PromptWords = words.Count };
     }
 
     public static ModelQuestion Chat(string prompt, long outputMax) => new("/v1/chat/completions", "gpt-4o-mini",

@@ -85,7 +85,9 @@ public sealed class SurfaceTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
         foreach (var operation in operations)
         {
             var request = operation.Request(rig.Proxy, secret);
-            var answer = operation.IsUpgrade ? await rig.SendAsync(request) : await AskAsync(client, operation, request);
+            var answer = operation.IsUpgrade
+                ? await rig.SendAsync(request)
+                : await AskAsync(client, operation, request);
             Assert.True(answer is not null, $"{operation} was not answered.");
             outcomes.Add(new Outcome(operation, RefusalIn(operation, answer)));
         }

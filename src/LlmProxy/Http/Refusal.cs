@@ -142,8 +142,8 @@ internal sealed record Refusal(int Status, string Code, string Type, string Mess
     public string? Challenge { get; init; }
 
     /// <summary>
-    /// Trying again cannot help: sent as <c>x-should-retry: false</c>, which the official SDKs for Python and JavaScript
-    /// obey. The one for .NET does not look at it.
+    /// Trying again cannot help: sent as <c>x-should-retry: false</c>, which the official SDKs for Python and
+    /// JavaScript obey. The one for .NET does not look at it.
     /// </summary>
     public bool ForGood { get; init; }
 

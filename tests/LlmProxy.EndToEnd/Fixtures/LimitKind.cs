@@ -94,7 +94,7 @@ internal static class LimitKind
 
     private static async Task<string> ExpiredAsync(ProxyBeforeRawUpstream rig)
     {
-        var token = await rig.Proxy.Management.CreateExpiringTokenAsync(TimeSpan.FromMilliseconds(300));
+        var token = await rig.Proxy.Management.CreateExpiringTokenAsync(TimeSpan.FromSeconds(1));
         await Eventually.AnswersAsync(
             () => rig.Proxy.GetAsync("/v1/models", token.Secret),
             static answer => answer.Status == 401, "the token has expired");

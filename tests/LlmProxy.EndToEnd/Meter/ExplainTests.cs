@@ -17,7 +17,7 @@ public sealed class ExplainTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
     private static readonly TokenLimits Generous = new()
     {
         MaxRequests = 1000,
-        RequestsPerMinute = 600,
+        RequestsPerMinute = 6,
         MaxConcurrent = 5,
         MaxTokens = 1_000_000,
         TokensPerMinute = 600_000,
@@ -123,7 +123,7 @@ public sealed class ExplainTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
         Assert.Equal(before, (await rig.Proxy.Management.SendAsync("GET", $"/manage/tokens/{token.Id}")).Text);
         var first = await rig.Proxy.GetAsync(route.Path, token.Secret);
         Assert.Equal(
-            [599, 600_000, 4, 999, 1_000_000, 25_000_000],
+            [5, 600_000, 4, 999, 1_000_000, 25_000_000],
             StructuredList.Parse(first.Head.Values("RateLimit")).Select(static item => item.Number("r")));
     }
 
@@ -139,7 +139,7 @@ public sealed class ExplainTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
         Assert.Equal("58", explained.GetProperty("needs").GetProperty("tokens").GetRawText());
         Assert.Equal(
             [
-                "token requests_per_minute 600 0 600", "token tokens_per_minute 600000 0 600000",
+                "token requests_per_minute 6 0 6", "token tokens_per_minute 600000 0 600000",
                 "token max_concurrent 5 0 5", "token max_requests 1000 0 1000", "token max_tokens 1000000 0 1000000",
                 "token max_cost_usd 25.000000 0.000000 25.000000", "project max_requests 7 0 7",
             ],
@@ -194,7 +194,7 @@ public sealed class ExplainTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
     private async Task<string> OfExpiredProjectAsync()
     {
         var token = await rig.Proxy.Management.CreateTokenAsync();
-        var end = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(200);
+        var end = TimeProvider.System.GetUtcNow() + TimeSpan.FromSeconds(1);
         await rig.Proxy.Management.SendAsync(
             "PATCH", $"/manage/projects/{token.ProjectId}", $$"""{"expires_at":"{{end:O}}"}""");
         await Eventually.AnswersAsync(
@@ -258,7 +258,7 @@ public sealed class ExplainTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
             ErrorOf(answer).GetProperty("param").GetString(),
         }.Where(static word => word is not null));
 
-    /// <summary>A rule is what the client reads as <c>param</c>, or else a reason that only management is told.</summary>
+    /// <summary>What the client reads as <c>param</c>, or else a reason that only management is told.</summary>
     private static string? ParamIn(string rule) =>
         rule.StartsWith("token.", StringComparison.Ordinal) || rule is "model" or "background" ? rule : null;
 

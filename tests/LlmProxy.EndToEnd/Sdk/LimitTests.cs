@@ -51,7 +51,7 @@ public sealed class LimitTests(ProxyBeforeRawUpstream rig) : IClassFixture<Proxy
     {
         var route = rig.Upstream.DoesAt(ChatPath, AnswerAsync);
         var free = rig.Upstream.Answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-        var token = await rig.Proxy.Management.CreateTokenAsync(new TokenLimits { RequestsPerMinute = 60 });
+        var token = await rig.Proxy.Management.CreateTokenAsync(new TokenLimits { RequestsPerMinute = 20 });
         await Eventually.AnswersAsync(
             () => rig.Proxy.GetAsync(free.Path, token.Secret),
             static answer => answer.Status == 429, "the minute's worth is used up");

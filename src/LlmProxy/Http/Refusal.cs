@@ -141,7 +141,10 @@ internal sealed record Refusal(int Status, string Code, string Type, string Mess
     /// <summary>Sent as <c>WWW-Authenticate</c> (RFC 9110 §11.6.1), which a 401 must carry.</summary>
     public string? Challenge { get; init; }
 
-    /// <summary>Trying again cannot help: sent as <c>x-should-retry: false</c>, which the official SDKs obey.</summary>
+    /// <summary>
+    /// Trying again cannot help: sent as <c>x-should-retry: false</c>, which the official SDKs for Python and
+    /// JavaScript obey. The one for .NET does not look at it.
+    /// </summary>
     public bool ForGood { get; init; }
 
     /// <summary>What follows on this connection cannot be trusted to be the next request.</summary>

@@ -15,6 +15,9 @@ internal static class LimitHeaders
     private const string State = "RateLimit";
     private const string ExpiresInHeader = "X-Token-Expires-In";
 
+    // An Integer has 15 digits at most (RFC 9651 §3.3.1), and a field with a longer one is ignored as a whole.
+    private const long IntegerMax = 999_999_999_999_999;
+
     public static void Write(IHeaderDictionary headers, Account token, Account project, TimeSpan expiresIn)
     {
         var seconds = Math.Max(0, (long)expiresIn.TotalSeconds);
@@ -33,7 +36,11 @@ internal static class LimitHeaders
             Tighter(ofToken.Tokens, ofProject.Tokens), expiresIn);
     }
 
-    /// <summary>The limits of one account as quota policies: they stay the same until somebody changes them.</summary>
+    /// <summary>
+    /// The limits of one account as quota policies: they stay the same until somebody changes them. The draft's
+    /// registry has no unit for tokens and none for money; without one they would be taken for requests, so they have
+    /// our own.
+    /// </summary>
     public static string PolicyOf(AccountKind kind, LimitSet limits)
     {
         var items = new List<string>();
@@ -49,6 +56,7 @@ internal static class LimitHeaders
         {
             if (quota is { } q)
             {
+                q = Math.Min(IntegerMax, q);
                 items.Add(string.Create(
                     CultureInfo.InvariantCulture, $"\"{LimitRefusals.NameOf(kind)}-{name}\";q={q}{rest}"));
             }
@@ -87,8 +95,10 @@ internal static class LimitHeaders
     {
         if (window is not null)
         {
+            // Within t no more than r may be used (draft §4.1.2): until the next unit is there, which is also the
+            // moment that Retry-After names when none is left.
             Add(text, name, limit, window.Remaining);
-            text.Append(CultureInfo.InvariantCulture, $";t={(long)Math.Ceiling(window.FullIn.TotalSeconds)}");
+            text.Append(CultureInfo.InvariantCulture, $";t={(long)Math.Ceiling(window.NextIn.TotalSeconds)}");
         }
     }
 
@@ -97,7 +107,7 @@ internal static class LimitHeaders
         if (remaining is { } left)
         {
             text.Append(text.Length == 0 ? string.Empty : ", ");
-            text.Append(CultureInfo.InvariantCulture, $"\"{name}-{limit}\";r={Math.Max(0, left)}");
+            text.Append(CultureInfo.InvariantCulture, $"\"{name}-{limit}\";r={Math.Clamp(left, 0, IntegerMax)}");
         }
     }
 

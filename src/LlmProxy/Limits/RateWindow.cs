@@ -45,6 +45,16 @@ internal sealed class RateWindow
     /// <summary>How long until the whole minute's worth is there again.</summary>
     public TimeSpan FullIn => TimeOf(Level);
 
+    /// <summary>How long until one unit more than <see cref="Remaining"/> could be taken in all.</summary>
+    public TimeSpan NextIn
+    {
+        get
+        {
+            var level = Level;
+            return TimeOf((Math.Max(0, (_full - level) / _unit) + 1) * _unit + level - _full);
+        }
+    }
+
     /// <summary>Whether nothing that was taken is still to flow off: forgetting the window changes nothing.</summary>
     public bool IsAtRest => Level == 0;
 

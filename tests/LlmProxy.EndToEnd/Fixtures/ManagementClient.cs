@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
@@ -40,14 +41,25 @@ internal sealed class ManagementClient : IDisposable
     public async Task<IssuedToken> CreateTokenAsync(string projectId, TokenLimits limits, int minutes = 60)
     {
         var body = limits.ToBody(("project_id", projectId), ("duration_minutes", minutes));
-        var token = (await ExpectAsync(201, "POST", "/manage/tokens", body)).Json;
-        var (id, secret) = (token.GetProperty("id").GetString(), token.GetProperty("token").GetString());
-        return new IssuedToken(id!, secret!, projectId);
+        return IssuedIn(await ExpectAsync(201, "POST", "/manage/tokens", body), projectId);
     }
 
     /// <summary>A token with limits, of a project of its own.</summary>
     public async Task<IssuedToken> CreateTokenAsync(TokenLimits limits) =>
         await CreateTokenAsync(await CreateProjectAsync(), limits);
+
+    /// <summary>A token that ends so soon, of a project of its own.</summary>
+    public async Task<IssuedToken> CreateExpiringTokenAsync(TimeSpan within, TokenLimits? limits = null)
+    {
+        var project = await CreateProjectAsync();
+        var end = (TimeProvider.System.GetUtcNow() + within).ToString("O", CultureInfo.InvariantCulture);
+        var body = (limits ?? new TokenLimits()).ToBody(("project_id", project), ("expires_at", end));
+        return IssuedIn(await ExpectAsync(201, "POST", "/manage/tokens", body), project);
+    }
+
+    /// <summary>Changes a token; the body as it is.</summary>
+    public Task ChangeTokenAsync(IssuedToken token, string body) =>
+        ExpectAsync(200, "PATCH", $"/manage/tokens/{token.Id}", body);
 
     /// <summary>Sets limits of a project, which are a roof over its tokens.</summary>
     public Task LimitProjectAsync(string projectId, TokenLimits limits) =>
@@ -79,6 +91,13 @@ internal sealed class ManagementClient : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    private static IssuedToken IssuedIn(ManagementAnswer answer, string projectId)
+    {
+        var token = answer.Json;
+        return new IssuedToken(
+            token.GetProperty("id").GetString()!, token.GetProperty("token").GetString()!, projectId);
+    }
 
     private async Task<ManagementAnswer> ExpectAsync(int status, string method, string path, string? json = null)
     {

@@ -34,6 +34,9 @@ public sealed class ProxyBeforeRawUpstream : IAsyncLifetime
         Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token.Secret);
     }
 
+    /// <summary>What lives as long as this fixture, such as a connection that is to stay open.</summary>
+    internal List<IAsyncDisposable> Disposables { get; } = [];
+
     internal string Authority => Proxy.Address.Authority;
 
     /// <summary>The head of a request with the token of this fixture.</summary>
@@ -55,6 +58,11 @@ public sealed class ProxyBeforeRawUpstream : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         Http?.Dispose();
+        foreach (var disposable in Disposables)
+        {
+            await disposable.DisposeAsync();
+        }
+
         await (Proxy?.DisposeAsync() ?? ValueTask.CompletedTask);
         await Upstream.DisposeAsync();
         _folder.Dispose();

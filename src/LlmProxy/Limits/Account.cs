@@ -144,8 +144,11 @@ internal sealed class Account
     /// </summary>
     public void Overrun(Unit unit, long amount)
     {
-        Interlocked.Add(ref _overruns[(int)unit], amount);
-        Watch();
+        if (amount != 0)
+        {
+            Interlocked.Add(ref _overruns[(int)unit], amount);
+            Watch();
+        }
     }
 
     /// <summary>What running requests have reserved; negative to let go of it.</summary>
@@ -155,6 +158,8 @@ internal sealed class Account
 
     /// <summary>Takes out what the store must still be told of one unit.</summary>
     public long TakeDebt(Unit unit) => Interlocked.Exchange(ref _debts[(int)unit], 0);
+
+    public long TakeOverrun(Unit unit) => Interlocked.Exchange(ref _overruns[(int)unit], 0);
 
     /// <summary>Whether the store has more to take away than was told.</summary>
     public bool HasCredit(Unit unit) => Interlocked.Read(ref _debts[(int)unit]) < 0;
@@ -187,8 +192,7 @@ internal sealed class Account
         }
 
         return new Debt(Id.Id.ToString(), TakeDebt(Unit.Requests), TakeDebt(Unit.Tokens), TakeDebt(Unit.Cost),
-            Interlocked.Exchange(ref _overruns[(int)Unit.Tokens], 0),
-            Interlocked.Exchange(ref _overruns[(int)Unit.Cost], 0), wasUsed ? now : null);
+            TakeOverrun(Unit.Tokens), TakeOverrun(Unit.Cost), wasUsed ? now : null);
     }
 
     /// <summary>The store was not told after all.</summary>

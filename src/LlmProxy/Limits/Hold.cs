@@ -32,8 +32,10 @@ internal sealed class Hold(Account account, bool isTrial)
     {
         var terms = account.Terms;
         account.Hold(isTrial);
-        _isRunning = true;
-        if (account.Enter() > terms.Limits.MaxConcurrent)
+
+        // A trial takes no place, or a real request beside it might find none.
+        _isRunning = !isTrial;
+        if ((isTrial ? account.Running + 1 : account.Enter()) > terms.Limits.MaxConcurrent)
         {
             return LimitRefusals.Concurrent(account.Id.Kind, terms.Limits.MaxConcurrent.Value);
         }

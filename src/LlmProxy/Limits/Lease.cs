@@ -213,17 +213,18 @@ internal sealed class Lease(Account account, Unit unit, long max, long left, Lea
     /// <summary>Begun under the lock; ends without it.</summary>
     private async Task<Fetched> FetchAsync()
     {
-        var debt = account.TakeDebt(unit);
+        var (debt, over) = (account.TakeDebt(unit), account.TakeOverrun(unit));
         var wanted = Math.Max(1, Interlocked.Read(ref _waiting) - InHand);
         try
         {
-            return Receive(await office.LeaseAsync(account.Id, unit, debt, wanted));
+            return Receive(await office.LeaseAsync(account.Id, unit, debt, over, wanted));
         }
         catch (StoreUnavailable failure)
         {
             if (!failure.MayHaveHappened)
             {
                 account.Owe(unit, debt);
+                account.Overrun(unit, over);
             }
 
             return Fetched.NoStore;

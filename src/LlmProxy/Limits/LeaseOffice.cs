@@ -82,12 +82,13 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
     /// <param name="account">Whose lease.</param>
     /// <param name="unit">Of what.</param>
     /// <param name="debt">What the store must add to the count first.</param>
+    /// <param name="over">What it must add as far as the limit allows.</param>
     /// <param name="wanted">What the requests that wait for it want together.</param>
-    public async Task<Leased> LeaseAsync(AccountId account, Unit unit, long debt, long wanted)
+    public async Task<Leased> LeaseAsync(AccountId account, Unit unit, long debt, long over, long wanted)
     {
         try
         {
-            return await store.LeaseAsync(account, unit, debt, SizeOf);
+            return await store.LeaseAsync(account, unit, debt, over, SizeOf);
         }
         catch (StoreUnavailable failure)
         {

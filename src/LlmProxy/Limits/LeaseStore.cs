@@ -56,13 +56,15 @@ internal sealed class LeaseStore(Database database)
     /// <param name="account">Whose lease.</param>
     /// <param name="unit">Of what.</param>
     /// <param name="settled">What the store must add to the count first.</param>
+    /// <param name="over">What it must add as far as the limit allows.</param>
     /// <param name="sizeOf">How much to take when so much remains.</param>
-    public Task<Leased> LeaseAsync(AccountId account, Unit unit, long settled, Func<long, long> sizeOf) =>
+    public Task<Leased> LeaseAsync(
+        AccountId account, Unit unit, long settled, long over, Func<long, long> sizeOf) =>
         database.WriteAsync((connection, transaction) =>
         {
             var sql = (account.Kind == AccountKind.Token ? TokenColumns : ProjectColumns)[(int)unit];
             var id = account.Id.ToString();
-            connection.Execute(sql.Settle, new { id, settled }, transaction);
+            connection.Execute(sql.Settle, new { id, settled, over }, transaction);
             var remaining = connection.QueryFirstOrDefault<long?>(sql.Remaining, new { id }, transaction) ?? 0;
             if (remaining <= 0)
             {
@@ -84,7 +86,14 @@ internal sealed class LeaseStore(Database database)
     private sealed record Columns(string Settle, string Remaining, string Lease)
     {
         public static Columns Of(string table, string count, string limit) => new(
-            $"UPDATE {table} SET {count} = {count} + @settled WHERE id = @id",
+            $"""
+            UPDATE {table} SET {count} = {count} + @settled + CASE
+                WHEN @over <= 0 THEN 0
+                WHEN {limit} IS NULL OR {count} + @settled + @over <= {limit} THEN @over
+                WHEN {count} + @settled >= {limit} THEN 0
+                ELSE {limit} - {count} - @settled END
+            WHERE id = @id
+            """,
             $"""
             SELECT COALESCE({limit} - {count}, 9223372036854775807) FROM {table} WHERE id = @id AND is_active = 1
             """,

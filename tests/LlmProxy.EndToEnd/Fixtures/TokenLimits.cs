@@ -22,7 +22,8 @@ internal sealed record TokenLimits
 
     public long? TokensPerMinute { get; init; }
 
-    /// <summary>Dollars.</summary>
+    /// <summary>Dollars, which the API takes as text.</summary>
+    [JsonNumberHandling(JsonNumberHandling.WriteAsString)]
     public decimal? MaxCostUsd { get; init; }
 
     public IReadOnlyList<string>? AllowedModels { get; init; }

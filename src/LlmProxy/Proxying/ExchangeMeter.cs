@@ -48,7 +48,7 @@ internal sealed class ExchangeMeter(
         (exchange.Usage, exchange.UsageFaults) = (facts.Usage, facts.Faults);
         (exchange.RequestModel, exchange.Model) = (exchange.Model, facts.Model ?? exchange.Model);
         exchange.ServiceTier = facts.ServiceTier;
-        if (facts.Usage.Source == UsageSource.Unknown && IsCountable(exchange))
+        if ((facts.Usage.Source == UsageSource.Unknown || facts.IsOnlyOfPrompt) && IsCountable(exchange))
         {
             var counting = new Counting(exchange, answer.TakeText());
             if (!_waiting.Writer.TryWrite(counting))
@@ -120,14 +120,16 @@ internal sealed class ExchangeMeter(
             return;
         }
 
-        var prompt = PromptCounter.Count(exchange.Operation.Shape, exchange.Model, exchange.Capture.Body);
+        var prompt = exchange.Usage.Source == UsageSource.Unknown
+            ? PromptCounter.Count(exchange.Operation.Shape, exchange.Model, exchange.Capture.Body).Tokens
+            : exchange.Usage.Prompt;
         var completion = 0L;
         for (var i = 0; i < counting.Text?.Count; i++)
         {
             completion += CompletionCounter.Count(exchange.Model, counting.Text[i]);
         }
 
-        Finish(counting, prompt.Tokens, completion);
+        Finish(counting, prompt, completion);
     }
 
     private void Estimate(Counting counting)
@@ -135,13 +137,24 @@ internal sealed class ExchangeMeter(
         var exchange = counting.Exchange;
         exchange.UsageFaults |= UsageFaults.Estimated;
         var completionBytes = (counting.Text?.Bytes ?? 0) + (counting.Text?.BytesBeyond ?? 0);
-        Finish(counting, exchange.RequestBytes / BytesPerToken, completionBytes / BytesPerToken);
+        var prompt = exchange.Usage.Source == UsageSource.Unknown
+            ? exchange.RequestBytes / BytesPerToken
+            : exchange.Usage.Prompt;
+        Finish(counting, prompt, completionBytes / BytesPerToken);
     }
 
     private void Finish(Counting counting, long prompt, long completion)
     {
         counting.Text?.Dispose();
-        counting.Exchange.Usage = new UsageReport(UsageSource.Counted, prompt, completion);
+
+        // What the provider has told of the prompt stays: of a stream that broke off it may be all that it told.
+        var told = counting.Exchange.Usage;
+        counting.Exchange.Usage = told with
+        {
+            Source = UsageSource.Counted,
+            Prompt = prompt,
+            Completion = Math.Max(told.Completion, completion),
+        };
         Conclude(counting.Exchange);
     }
 

@@ -73,6 +73,7 @@ internal sealed class ExchangeMeter(
         exchange.UsageFaults |= turn.Faults;
         if (turn.Usage.Source == UsageSource.Unknown)
         {
+            SettleAtWorst(exchange, turn);
             return;
         }
 
@@ -82,6 +83,16 @@ internal sealed class ExchangeMeter(
         exchange.Model = model ?? exchange.Model;
         exchange.Reservation?.SettlePart(turn.Usage.Total, cost ?? exchange.Demand?.Cost ?? 0);
         exchange.Demand = null;
+    }
+
+    /// <summary>An answer is done that says nothing one could believe: all that was reserved for it may be used.</summary>
+    private static void SettleAtWorst(Exchange exchange, in RealtimeTurn turn)
+    {
+        if (turn.Kind == RealtimeTurnKind.Done && exchange.Demand is { } demand)
+        {
+            exchange.Reservation?.SettlePart(demand.Tokens, demand.Cost);
+            exchange.Demand = null;
+        }
     }
 
     /// <summary>Called when no exchange runs any more: what waits is still counted.</summary>

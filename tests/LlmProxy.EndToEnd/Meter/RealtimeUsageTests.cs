@@ -121,18 +121,18 @@ public sealed class RealtimeUsageTests(MeterRig rig) : IClassFixture<MeterRig>
     [InlineData("fraction")]
     [InlineData("string")]
     [InlineData("none")]
-    public async Task A_session_whose_usage_is_a_lie_never_exceeds_its_limit(string form)
+    public async Task An_answer_whose_usage_is_a_lie_has_used_all_that_was_reserved_for_it(string form)
     {
-        const int Cap = 10_000;
+        const int Cap = (2 * MeterRig.WorstCaseOfRealtime) + 1;
         var token = await rig.TokenAsync(new TokenLimits { MaxTokens = Cap });
-        using (var socket = await ConnectAsync(token, Priced))
-        {
-            await RespondAsync(socket, form);
-            socket.Abort();
-        }
+        using var socket = await ConnectAsync(token, Priced);
 
-        await rig.LineAsync(token);
-        Assert.InRange((await rig.SpentAsync(token)).Tokens, 0, Cap);
+        Assert.Equal("response.done", await RespondAsync(socket, form));
+        Assert.Equal("response.done", await RespondAsync(socket, form));
+
+        await AssertEndsAsync(socket);
+        Assert.Equal(form == "none" ? "" : "implausible", (await rig.LineAsync(token)).Faults);
+        Assert.Equal(2 * MeterRig.WorstCaseOfRealtime, (await rig.SpentAsync(token)).Tokens);
         rig.AssertNothingFailed();
     }
 

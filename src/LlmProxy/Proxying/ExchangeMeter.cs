@@ -85,7 +85,9 @@ internal sealed class ExchangeMeter(
         exchange.Demand = null;
     }
 
-    /// <summary>An answer is done that says nothing one could believe: all that was reserved for it may be used.</summary>
+    /// <summary>
+    /// An answer is done that says nothing one could believe: all that was reserved for it may be used.
+    /// </summary>
     private static void SettleAtWorst(Exchange exchange, in RealtimeTurn turn)
     {
         if (turn.Kind == RealtimeTurnKind.Done && exchange.Demand is { } demand)

@@ -152,7 +152,7 @@ public sealed class CountedUsageTests(MeterRig rig) : IClassFixture<MeterRig>
             "truncated", "truncated");
     }
 
-    /// <summary>Its first event tells the prompt and says 1 for the answer, which is no more than its beginning.</summary>
+    /// <summary>Its first event tells the prompt and says 1 for the answer, which is only its beginning.</summary>
     [Fact]
     public async Task A_message_of_Anthropic_that_breaks_off_is_what_was_told_of_the_prompt_and_what_was_delivered()
     {

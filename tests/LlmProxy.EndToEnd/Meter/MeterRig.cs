@@ -84,7 +84,7 @@ public sealed class MeterRig : IAsyncLifetime
         """;
 }
 
-/// <summary>The prices of the meter's tests: each kind of token has another one, so that none is taken for another.</summary>
+/// <summary>The prices of the tests: each kind of token has one of its own, so that none can be mistaken.</summary>
 internal static class ListedPrices
 {
     public const string Yaml =
@@ -114,7 +114,7 @@ internal static class ListedPrices
 
         """;
 
-    /// <summary>What an exchange costs, in decimal arithmetic, rounded to micro-dollars as the management API has it.</summary>
+    /// <summary>What an exchange costs, in decimal arithmetic, rounded to micro-dollars, in dollars.</summary>
     public static string CostOf(Metered used)
     {
         var micros = (used.AudioPrompt * 40m) + (used.Cached * 1.25m)

@@ -13,7 +13,7 @@ internal static class TokenOracle
 
     public static long Count(string model, string text) => (model == "gpt-4" ? Cl100k : O200k).CountTokens(text);
 
-    /// <summary>The prompt of a chat (OpenAI's cookbook): three tokens frame a message, three begin the reply.</summary>
+    /// <summary>The prompt of a chat (OpenAI's cookbook): three tokens frame a message, and three the reply.</summary>
     public static long Chat(string model, params IEnumerable<(string Role, string Content)> messages) =>
         3 + messages.Sum(message => 3 + Count(model, message.Role) + Count(model, message.Content));
 

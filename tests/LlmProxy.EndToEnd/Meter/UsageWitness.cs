@@ -20,7 +20,7 @@ internal sealed record Metered(
 
 /// <summary>A line of the access log.</summary>
 internal sealed record LoggedExchange(
-    int Status, string Outcome, string? Source, long Prompt, long Completion, string? Cost, string Faults, string? Model)
+    int Status, string Outcome, string? Source, long Prompt, long Completion, string? Cost, string Faults)
 {
     public static LoggedExchange In(JsonElement line) => new(
         line.GetProperty("status").GetInt32(),
@@ -31,8 +31,7 @@ internal sealed record LoggedExchange(
         Text(line, "cost_usd"),
         line.TryGetProperty("usage_faults", out var faults)
             ? string.Join(' ', faults.EnumerateArray().Select(static fault => fault.GetString()))
-            : string.Empty,
-        Text(line, "model"));
+            : string.Empty);
 
     private static string? Text(JsonElement line, string name) =>
         line.TryGetProperty(name, out var value) ? value.GetString() : null;
@@ -43,7 +42,7 @@ internal static class UsageWitness
 {
     public const string Json = "Content-Type: application/json";
 
-    /// <summary>What the access log says of a token, once it has so many lines; the meter is done with them then.</summary>
+    /// <summary>What the access log says of a token, once it has so many lines; then all is settled.</summary>
     public static Task<List<LoggedExchange>> LinesAsync(this MeterRig rig, IssuedToken token, int count) =>
         Eventually.AnswersAsync(
             () => Task.FromResult(LinesOf(rig.Proxy.Log, token)),

@@ -13,7 +13,8 @@ namespace LlmProxy.Proxying;
 /// settled once: at once when the provider said what was used; after counting, in the background, when it did not.
 /// </summary>
 internal sealed class ExchangeMeter(
-    PriceTable prices, UsageStatistics statistics, UsageMetrics metrics, AccessLog log, TimeProvider clock)
+    PriceTable prices, UsageStatistics statistics, UsageMetrics metrics, AccessLog log, TimeProvider clock,
+    ILogger<ExchangeMeter> logger)
     : BackgroundService
 {
     // What waits to be counted holds its texts, up to 1.3 MB each.
@@ -50,7 +51,7 @@ internal sealed class ExchangeMeter(
         (exchange.RequestModel, exchange.Model) = (exchange.Model, facts.Model ?? exchange.Model);
         exchange.ServiceTier = facts.ServiceTier;
         CountOr(exchange, answer, isCounted: IsCountable(exchange)
-            && (facts.Usage.Source == UsageSource.Unknown || IsOnlyBegun(exchange, facts)));
+            && (facts.Usage.Source == UsageSource.Unknown || facts.IsOnlyOfPrompt));
         answer.Dispose();
     }
 
@@ -63,6 +64,7 @@ internal sealed class ExchangeMeter(
         exchange.UsageFaults |= turn.Faults;
         if (turn.Usage.Source == UsageSource.Unknown)
         {
+            SettleAtWorst(exchange, turn);
             return;
         }
 
@@ -72,6 +74,18 @@ internal sealed class ExchangeMeter(
         exchange.Model = model ?? exchange.Model;
         exchange.Reservation?.SettlePart(turn.Usage.Total, cost ?? exchange.Demand?.Cost ?? 0);
         exchange.Demand = null;
+    }
+
+    /// <summary>
+    /// An answer is done that says nothing one could believe: all that was reserved for it may be used.
+    /// </summary>
+    private static void SettleAtWorst(Exchange exchange, in RealtimeTurn turn)
+    {
+        if (turn.Kind == RealtimeTurnKind.Done && exchange.Demand is { } demand)
+        {
+            exchange.Reservation?.SettlePart(demand.Tokens, demand.Cost);
+            exchange.Demand = null;
+        }
     }
 
     /// <summary>Called when no exchange runs any more: what waits is still counted.</summary>
@@ -91,7 +105,17 @@ internal sealed class ExchangeMeter(
         // Not the stopping token: what waits when we stop is counted all the same.
         await foreach (var counting in _waiting.Reader.ReadAllAsync(CancellationToken.None))
         {
-            Count(counting);
+            try
+            {
+                Count(counting);
+            }
+#pragma warning disable CA1031 // Whatever it is, it is this exchange's: it is settled by an estimate, and others go on.
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                logger.CountingFailed(failure, counting.Exchange.RequestId);
+                Estimate(counting);
+            }
         }
     }
 
@@ -124,13 +148,6 @@ internal sealed class ExchangeMeter(
             Estimate(counting);
         }
     }
-
-    /// <summary>
-    /// Anthropic's streams begin with the prompt's tokens and one of the answer; the rest is told at the end, which has
-    /// not come.
-    /// </summary>
-    private static bool IsOnlyBegun(Exchange exchange, in AnswerFacts facts) =>
-        !facts.HasEnded && exchange.Operation.Shape == ApiShape.Messages;
 
     private void Count(Counting counting)
     {
@@ -167,6 +184,8 @@ internal sealed class ExchangeMeter(
     private void Finish(Counting counting, long prompt, long completion)
     {
         counting.Text?.Dispose();
+
+        // What the provider has told of the prompt stays: of a stream that broke off it may be all that it told.
         var exchange = counting.Exchange;
         exchange.Usage = exchange.Usage with
         {

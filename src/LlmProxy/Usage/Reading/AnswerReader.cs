@@ -8,9 +8,11 @@ namespace LlmProxy.Usage.Reading;
 /// <param name="Model">The model as the answer names it; null when it is longer than 128 bytes.</param>
 /// <param name="ServiceTier">The tier as the answer names it, the last one.</param>
 /// <param name="HasEnded">A stream has said that it is over; a document is complete.</param>
+/// <param name="IsOnlyOfPrompt">The usage holds no more than the beginning of what the model has said.</param>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct AnswerFacts(
-    UsageReport Usage, UsageFaults Faults, string? Model, string? ServiceTier, bool HasEnded);
+    UsageReport Usage, UsageFaults Faults, string? Model, string? ServiceTier, bool HasEnded,
+    bool IsOnlyOfPrompt = false);
 
 /// <summary>
 /// Reads what an answer says about itself while its bytes pass: one JSON document, an event stream or lines of JSON,
@@ -118,7 +120,7 @@ internal sealed class AnswerReader : IDisposable
             Format.JsonLines => _walk.HasEnded || (_wasRead && (_walk.IsFresh || _walk.IsDone)),
             _ => _walk.HasEnded,
         };
-        return new AnswerFacts(usage, faults, _walk.Model, _walk.ServiceTier, hasEnded);
+        return new AnswerFacts(usage, faults, _walk.Model, _walk.ServiceTier, hasEnded, _walk.IsOnlyOfPrompt);
     }
 
     /// <summary>What the model has said so far; null when that is nothing, or was taken before.</summary>

@@ -48,6 +48,9 @@ internal sealed class AnswerWalk : IDisposable
     /// <summary>The stream has said that it is over.</summary>
     public bool HasEnded { get; private set; }
 
+    /// <summary>Of the usage so far only the prompt is told.</summary>
+    public bool IsOnlyOfPrompt { get; private set; }
+
     /// <summary>The document is complete.</summary>
     public bool IsDone => _scan.IsDone;
 
@@ -122,7 +125,7 @@ internal sealed class AnswerWalk : IDisposable
     /// <summary>The next document begins an answer of its own.</summary>
     public void ResetAnswer()
     {
-        (_usage, _faults, HasEnded) = (default, UsageFaults.None, false);
+        (_usage, _faults, HasEnded, IsOnlyOfPrompt) = (default, UsageFaults.None, false, false);
         _model.Clear();
         _tier.Clear();
     }
@@ -289,6 +292,7 @@ internal sealed class AnswerWalk : IDisposable
             _usage = _read;
         }
 
+        IsOnlyOfPrompt = Kind == EventKind.MessageStart;
         _faults |= _read.IsImplausible ? UsageFaults.Implausible : UsageFaults.None;
     }
 

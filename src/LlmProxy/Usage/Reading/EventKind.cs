@@ -13,6 +13,9 @@ internal enum EventKind : byte
     /// <summary>Anthropic: <c>delta</c> holds a piece of a content block.</summary>
     BlockDelta,
 
+    /// <summary>Anthropic: the usage is that of the prompt; what it says of the answer is only its beginning.</summary>
+    MessageStart,
+
     /// <summary>Anthropic: the usage holds only what has changed.</summary>
     MessageDelta,
 
@@ -46,6 +49,7 @@ internal static class EventKinds
         {
             5 when type.SequenceEqual("error"u8) => EventKind.End,
             12 when type.SequenceEqual("message_stop"u8) => EventKind.End,
+            13 when type.SequenceEqual("message_start"u8) => EventKind.MessageStart,
             13 when type.SequenceEqual("message_delta"u8) => EventKind.MessageDelta,
             15 when type.SequenceEqual("session.created"u8) => EventKind.Session,
             15 when type.SequenceEqual("session.updated"u8) => EventKind.Session,

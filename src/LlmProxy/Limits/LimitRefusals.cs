@@ -14,21 +14,21 @@ internal static class LimitRefusals
 
     /// <summary>The client's address, or the whole process, has no request of the minute left.</summary>
     public static Refusal For(in AddressTake take) => take.Exhausted == take.OfAll
-        ? Rate("global.requests_per_minute", "proxy", take.Exhausted!, 1, "requests", take.Wait)
-        : Rate("address.requests_per_minute", "client's address", take.Exhausted!, 1, "requests", take.Wait);
+        ? Rate("global.requests_per_minute", "proxy", take.Exhausted!, 1, Unit.Requests, take.Wait)
+        : Rate("address.requests_per_minute", "client's address", take.Exhausted!, 1, Unit.Requests, take.Wait);
 
     public static Refusal RequestsPerMinute(AccountKind kind, RateWindow window, TimeSpan wait) =>
-        Rate($"{NameOf(kind)}.requests_per_minute", NameOf(kind), window, 1, "requests", wait);
+        Rate($"{NameOf(kind)}.requests_per_minute", NameOf(kind), window, 1, Unit.Requests, wait);
 
     public static Refusal TokensPerMinute(AccountKind kind, RateWindow window, long tokens, TimeSpan wait) =>
-        Rate($"{NameOf(kind)}.tokens_per_minute", NameOf(kind), window, tokens, "tokens", wait);
+        Rate($"{NameOf(kind)}.tokens_per_minute", NameOf(kind), window, tokens, Unit.Tokens, wait);
 
     public static Refusal Concurrent(AccountKind kind, long max) => Refusal.RateLimited with
     {
         Type = "requests",
         Param = $"{NameOf(kind)}.max_concurrent",
         RetryAfter = SoonAgain,
-        Message = Text($"The {NameOf(kind)} may have {max} requests running at a time, and that many are. ")
+        Message = Text($"The {NameOf(kind)} may have {Show(Unit.Requests, max)} running at a time, and that many are. ")
             + "Wait for one to end.",
     };
 
@@ -77,17 +77,18 @@ internal static class LimitRefusals
 
     public static string NameOf(AccountKind kind) => kind == AccountKind.Token ? "token" : "project";
 
-    private static Refusal Rate(string param, string name, RateWindow window, long units, string unit, TimeSpan wait)
+    private static Refusal Rate(string param, string name, RateWindow window, long units, Unit unit, TimeSpan wait)
     {
+        var (type, limit) = (unit == Unit.Requests ? "requests" : "tokens", Show(unit, window.PerMinute));
         if (wait == Timeout.InfiniteTimeSpan)
         {
             return Refusal.RateLimited with
             {
-                Type = unit,
+                Type = type,
                 Param = param,
                 ForGood = true,
                 RetryAfter = null,
-                Message = Text($"The {name} may use {window.PerMinute} {unit} a minute, ")
+                Message = Text($"The {name} may use {limit} a minute, ")
                     + Text($"and this request alone may need {units}."),
             };
         }
@@ -95,10 +96,10 @@ internal static class LimitRefusals
         var used = window.PerMinute - window.Remaining;
         return Refusal.RateLimited with
         {
-            Type = unit,
+            Type = type,
             Param = param,
             RetryAfter = wait,
-            Message = Text($"The {name} may use {window.PerMinute} {unit} a minute: {used} used, {units} needed. ")
+            Message = Text($"The {name} may use {limit} a minute: {used} used, {units} needed. ")
                 + Text($"Try again in {wait.TotalSeconds:0.000} s; ")
                 + Text($"all are there again in {window.FullIn.TotalSeconds:0.0} s."),
         };

@@ -208,7 +208,33 @@ public sealed class CountedUsageTests(MeterRig rig) : IClassFixture<MeterRig>
             new Metered(
                 TokenOracle.Chat("gpt-4o", ("user", "Hello")),
                 TokenOracle.Count("gpt-4o", "Three words each. Three words each. ")),
-            "client_gone", "truncated");
+            "client_gone");
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_before_the_answer_pays_for_the_prompt_that_the_provider_has()
+    {
+        var token = await rig.TokenAsync(new TokenLimits { MaxTokens = 100_000 });
+        var arrived = new TaskCompletionSource();
+        var route = rig.DoesAt("chat/completions", async exchange =>
+        {
+            await exchange.ReadBodyAsync();
+            arrived.SetResult();
+            await exchange.WaitUntilGoneAsync();
+        });
+        var body = JsonSerializer.Serialize(
+            new { model = "gpt-4o", max_tokens = 10, messages = new[] { new { role = "user", content = "Hello" } } });
+
+        await using (var client = await RawClient.ConnectAsync(rig.Proxy.Address))
+        {
+            var length = string.Create(CultureInfo.InvariantCulture, $"Content-Length: {body.Length}");
+            await client.SendAsync(rig.Proxy.Head("POST", "/raw" + route.Path, token.Secret, length) + body);
+            await arrived.Task.WaitAsync(Eventually.Patience, TestContext.Current.CancellationToken);
+            client.Reset();
+        }
+
+        await route.Request.Gone;
+        await AssertCountedAsync(token, new Metered(TokenOracle.Chat("gpt-4o", ("user", "Hello")), 0), "client_gone");
     }
 
     private async Task AssertCountedAsync(

@@ -20,19 +20,19 @@ public sealed class RefusalTextTests(ProxyBeforeRawUpstream rig) : IClassFixture
     [InlineData("project", "max_requests", "insufficient_quota", "insufficient_quota",
         @"^The project has a limit of 1 request: 1 request used\. It does not reset\.$")]
     [InlineData("token", "max_tokens", "insufficient_quota", "insufficient_quota",
-        @"^The token has a limit of 100 tokens: 50 tokens used\. This request may need 5[0-9] tokens\. "
-        + @"It does not reset\.$")]
+        @"^The token has a limit of 100 tokens: 50 tokens used\. This request may need 5[0-9] tokens, "
+        + @"its longest answer included\. It does not reset\.$")]
     [InlineData("project", "max_tokens", "insufficient_quota", "insufficient_quota",
-        @"^The project has a limit of 100 tokens: 50 tokens used\. This request may need 5[0-9] tokens\. "
-        + @"It does not reset\.$")]
+        @"^The project has a limit of 100 tokens: 50 tokens used\. This request may need 5[0-9] tokens, "
+        + @"its longest answer included\. It does not reset\.$")]
     [InlineData("token", "max_cost_usd", "insufficient_quota", "insufficient_quota",
-        @"^The token has a limit of \$0\.00005: \$0\.00002[89] used\. This request may need \$0\.00003[0-9]\. "
-        + @"It does not reset\.$")]
+        @"^The token has a limit of \$0\.00005: \$0\.00002[89] used\. This request may need \$0\.00003[0-9], "
+        + @"its longest answer included\. It does not reset\.$")]
     [InlineData("token", "requests_per_minute", "rate_limit_exceeded", "requests",
-        @"^The token may use 1 requests a minute: 1 used, 1 needed\. Try again in [56][0-9]\.[0-9]{3} s; "
+        @"^The token may use 1 request a minute: 1 used, 1 needed\. Try again in [56][0-9]\.[0-9]{3} s; "
         + @"all are there again in [56][0-9]\.[0-9] s\.$")]
     [InlineData("project", "requests_per_minute", "rate_limit_exceeded", "requests",
-        @"^The project may use 1 requests a minute: 1 used, 1 needed\. Try again in [56][0-9]\.[0-9]{3} s; "
+        @"^The project may use 1 request a minute: 1 used, 1 needed\. Try again in [56][0-9]\.[0-9]{3} s; "
         + @"all are there again in [56][0-9]\.[0-9] s\.$")]
     [InlineData("token", "tokens_per_minute", "rate_limit_exceeded", "tokens",
         @"^The token may use 100 tokens a minute: [45][0-9] used, 5[0-9] needed\. Try again in [0-9.]+ s; "
@@ -81,7 +81,7 @@ public sealed class RefusalTextTests(ProxyBeforeRawUpstream rig) : IClassFixture
         Assert.Equal($"{owner}.max_concurrent", error.GetProperty("param").GetString());
         Assert.Equal("1", answer.Head.Value("Retry-After"));
         Assert.Equal(
-            $"The {owner} may have 1 requests running at a time, and that many are. Wait for one to end.",
+            $"The {owner} may have 1 request running at a time, and that many are. Wait for one to end.",
             error.GetProperty("message").GetString());
     }
 
@@ -105,7 +105,7 @@ public sealed class RefusalTextTests(ProxyBeforeRawUpstream rig) : IClassFixture
         Assert.False(answer.Head.Has("x-should-retry"));
         Assert.Matches(
             @"^The token has a limit of 100 tokens: 0 tokens used, [5-9][0-9] tokens reserved by running requests\. "
-            + @"This request may need 5[0-9] tokens\. Wait for one to end\.$",
+            + @"This request may need 5[0-9] tokens, its longest answer included\. Wait for one to end\.$",
             error.GetProperty("message").GetString());
     }
 

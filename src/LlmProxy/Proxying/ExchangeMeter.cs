@@ -126,8 +126,8 @@ internal sealed class ExchangeMeter(
         && !exchange.UsageFaults.HasFlag(UsageFaults.Unreadable);
 
     /// <summary>
-    /// The provider has the whole prompt and may be at work for it, but nobody waits for the answer any more: it came too
-    /// late, the client is gone, or its token revoked. What was delivered is the prompt.
+    /// The provider has the whole prompt and may be at work for it, but nobody waits for the answer any more: it came
+    /// too late, the client is gone, or its token revoked. What was delivered is the prompt.
     /// </summary>
     private static bool WasNotWaitedFor(Exchange exchange) =>
         exchange is { AnsweredUpstream: 0, WasSentWhole: true } && RequestJudge.MustCapture(exchange)

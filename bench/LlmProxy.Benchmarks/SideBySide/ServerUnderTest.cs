@@ -83,7 +83,10 @@ internal sealed class ServerUnderTest
     /// <summary>Gives back the project's id.</summary>
     public Task<string> CreateProjectAsync(HttpMessageInvoker management, Limits limits, CancellationToken aborted) =>
         CreateAsync(
-            management, "projects", $$"""{"name":"benchmark","api_key":"{{ProviderKey}}"{{limits.Members}}}""", aborted);
+            management,
+            "projects",
+            $$"""{"name":"benchmark","api_key":"{{ProviderKey}}"{{limits.Members}}}""",
+            aborted);
 
     /// <summary>Gives back the token's secret.</summary>
     public Task<string> CreateTokenAsync(

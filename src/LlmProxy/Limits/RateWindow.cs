@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace LlmProxy.Limits;
 
 /// <summary>
@@ -44,6 +46,13 @@ internal sealed class RateWindow
 
     /// <summary>How long until the whole minute's worth is there again.</summary>
     public TimeSpan FullIn => TimeOf(Level);
+
+    /// <summary>What is there now and when all of it is, at one reading of the clock.</summary>
+    public RateLevel Look()
+    {
+        var level = Level;
+        return new RateLevel(PerMinute, Math.Max(0, (_full - level) / _unit), TimeOf(level));
+    }
 
     /// <summary>Whether nothing that was taken is still to flow off: forgetting the window changes nothing.</summary>
     public bool IsAtRest => Level == 0;
@@ -115,3 +124,10 @@ internal sealed class RateWindow
 
     private TimeSpan TimeOf(long ticks) => TimeSpan.FromSeconds((double)ticks / _clock.TimestampFrequency);
 }
+
+/// <summary>How a <see cref="RateWindow"/> stands at one moment.</summary>
+/// <param name="PerMinute">The limit.</param>
+/// <param name="Remaining">Units that could be taken at once.</param>
+/// <param name="FullIn">How long until the whole minute's worth is there again.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct RateLevel(long PerMinute, long Remaining, TimeSpan FullIn);

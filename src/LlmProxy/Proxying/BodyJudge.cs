@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using LlmProxy.Http;
 using LlmProxy.Providers;
 using LlmProxy.Usage.Counting;
@@ -61,11 +62,12 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
     private async ValueTask<Refusal?> ReadAndJudgeAsync(Exchange exchange, RequestRules rules)
     {
         var http = exchange.Http;
-        using var patience = new CancellationTokenSource(Patience, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, patience.Token);
         try
         {
-            return await ReadWholeAsync(exchange, rules, either.Token);
+            // Most bodies come with their head: then there is nothing to wait for, and no timer to pay for.
+            return http.Request.BodyReader.TryRead(out var read) && TryJudge(exchange, rules, read, out var refusal)
+                ? refusal
+                : await ReadWholeAsync(exchange, rules);
         }
         catch (BadHttpRequestException fault)
         {
@@ -81,25 +83,33 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
         }
     }
 
-    private async ValueTask<Refusal?> ReadWholeAsync(Exchange exchange, RequestRules rules, CancellationToken cancelled)
+    private async ValueTask<Refusal?> ReadWholeAsync(Exchange exchange, RequestRules rules)
     {
-        var request = exchange.Http.Request;
+        var http = exchange.Http;
+        using var patience = new CancellationTokenSource(Patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, patience.Token);
         while (true)
         {
-            var read = await request.BodyReader.ReadAsync(cancelled);
-            var refusal = read.Buffer.Length > _bytesMax ? Refusal.RequestTooLarge
-                : !TryHold(exchange, read.Buffer.Length) ? Refusal.Overloaded
-                : read.IsCompleted ? JudgeWhole(exchange, rules, read.Buffer)
-                : null;
-
-            // Nothing is consumed: the next reader starts at the first byte.
-            var isDone = read.IsCompleted || refusal is not null;
-            request.BodyReader.AdvanceTo(read.Buffer.Start, isDone ? read.Buffer.Start : read.Buffer.End);
-            if (isDone)
+            var read = await http.Request.BodyReader.ReadAsync(either.Token);
+            if (TryJudge(exchange, rules, read, out var refusal))
             {
                 return refusal;
             }
         }
+    }
+
+    /// <summary>False when more of the body is needed.</summary>
+    private bool TryJudge(Exchange exchange, RequestRules rules, in ReadResult read, out Refusal? refusal)
+    {
+        refusal = read.Buffer.Length > _bytesMax ? Refusal.RequestTooLarge
+            : !TryHold(exchange, read.Buffer.Length) ? Refusal.Overloaded
+            : read.IsCompleted ? JudgeWhole(exchange, rules, read.Buffer)
+            : null;
+
+        // Nothing is consumed: the next reader starts at the first byte.
+        var isDone = read.IsCompleted || refusal is not null;
+        exchange.Http.Request.BodyReader.AdvanceTo(read.Buffer.Start, isDone ? read.Buffer.Start : read.Buffer.End);
+        return isDone;
     }
 
     private static Refusal? JudgeWhole(Exchange exchange, RequestRules rules, in ReadOnlySequence<byte> body)

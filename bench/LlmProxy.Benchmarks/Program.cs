@@ -16,6 +16,10 @@ var llmProxy = new Option<string>("--llm-proxy")
     DefaultValueFactory = _ => "bin/llm-proxy",
     Description = "The native executable.",
 };
+var before = new Option<string?>("--before")
+{
+    Description = "Another build of the executable, such as one of an earlier commit, as one more contestant.",
+};
 var yarp = new Option<string>("--yarp")
 {
     DefaultValueFactory = _ => "artifacts/bench/yarp/YarpForwarder",
@@ -30,7 +34,7 @@ var output = new Option<string?>("--output") { Description = "File that the repo
 
 var compare = new Command("compare", "Measures llm-proxy beside nginx and YARP and prints a table.")
 {
-    rounds, seconds, tokens, llmProxy, yarp, script, output,
+    rounds, seconds, tokens, llmProxy, before, yarp, script, output,
 };
 compare.SetAction((arguments, aborted) => Comparison.RunAsync(
     new Plan(
@@ -38,11 +42,17 @@ compare.SetAction((arguments, aborted) => Comparison.RunAsync(
         Math.Max(1, arguments.GetValue(seconds)),
         arguments.GetValue(tokens),
         Path.GetFullPath(arguments.GetValue(llmProxy)!),
+        arguments.GetValue(before) is { } path ? Path.GetFullPath(path) : null,
         Path.GetFullPath(arguments.GetValue(yarp)!),
         Path.GetFullPath(arguments.GetValue(script)!),
         arguments.GetValue(output)),
     aborted));
 
+var count = new Option<int>("--tokens")
+{
+    DefaultValueFactory = _ => 100_000,
+    Description = "Tokens that are created, and used once each.",
+};
 var filter = new Argument<string[]>("arguments")
 {
     Description = "Passed to BenchmarkDotNet, such as --filter '*Gate*'.",
@@ -56,8 +66,15 @@ micro.SetAction(arguments =>
         .Run(passed.Length == 0 ? ["--filter", "*"] : passed, MicroConfig.Create());
 });
 
+var memory = new Command("memory", "Measures what each live token adds to the memory that is resident.")
+{
+    count, llmProxy,
+};
+memory.SetAction((arguments, aborted) => TokenMemory.RunAsync(
+    arguments.GetValue(count), Path.GetFullPath(arguments.GetValue(llmProxy)!), aborted));
+
 var port = new Argument<int>("port") { Description = "Port on loopback." };
 var upstream = new Command("stream-upstream", "Answers with paced events; started by compare.") { port };
 upstream.SetAction((arguments, aborted) => StreamUpstream.RunAsync(arguments.GetValue(port), aborted));
 
-return await new RootCommand("Measures llm-proxy.") { compare, micro, upstream }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures llm-proxy.") { compare, memory, micro, upstream }.Parse(args).InvokeAsync();

@@ -9,7 +9,8 @@ internal static class HttpBytes
 {
     private const string Chat =
         """
-        {"model":"gpt-4o-mini","messages":[{"role":"user","content":"Name three rivers of Europe."}],"stream":STREAM}
+        {"model":"gpt-4o-mini","messages":[{"role":"user","content":"Name three rivers."}],"max_tokens":64,
+        "stream":STREAM}
         """;
 
     public static byte[] ChatRequest(IPEndPoint target, string path, string token, bool stream)

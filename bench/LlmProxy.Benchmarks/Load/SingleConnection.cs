@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace LlmProxy.Benchmarks.Load;
 
@@ -13,12 +15,14 @@ internal sealed class SingleConnection : IDisposable
     private const int BlockLength = 100;
 
     private readonly Socket _socket;
-    private readonly byte[] _request;
+    private readonly IPEndPoint _target;
+    private byte[] _request;
     private readonly byte[] _answer = new byte[64 * 1024];
 
     public SingleConnection(IPEndPoint target, string token)
     {
-        _request = HttpBytes.ChatRequest(target, "/v1/chat/completions", token, stream: false);
+        _target = target;
+        Use(token);
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
@@ -44,6 +48,14 @@ internal sealed class SingleConnection : IDisposable
 
         return TimeSpan.FromMicroseconds(Samples.Median(proxiedTimes) - Samples.Median(directTimes));
     }
+
+    /// <summary>The last answer, for the person who must find out why it was no 200.</summary>
+    public string LastAnswer => Encoding.ASCII.GetString(_answer).TrimEnd('\0');
+
+    /// <summary>From now on it asks with this token.</summary>
+    [MemberNotNull(nameof(_request))]
+    public void Use(string token) =>
+        _request = HttpBytes.ChatRequest(_target, "/v1/chat/completions", token, stream: false);
 
     /// <summary>False when the answer was not a 200.</summary>
     public bool Ask()

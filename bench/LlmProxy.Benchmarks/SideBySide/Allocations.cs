@@ -8,7 +8,11 @@ namespace LlmProxy.Benchmarks.SideBySide;
 /// </summary>
 internal static class Allocations
 {
-    public static async Task<double> PerRequestAsync(ServerUnderTest server, Plan plan, CancellationToken aborted)
+    public static async Task<Allocated> MeasureAsync(
+        ServerUnderTest server, ServerUnderTest limited, Plan plan, CancellationToken aborted) =>
+        new(await PerRequestAsync(server, plan, aborted), await PerRequestAsync(limited, plan, aborted));
+
+    private static async Task<double> PerRequestAsync(ServerUnderTest server, Plan plan, CancellationToken aborted)
     {
         await using var running = await Server.StartAsync(server.Settings, aborted);
         await LoadAsync();
@@ -20,3 +24,6 @@ internal static class Allocations
             Wrk.RunAsync(server.Address, server.Token, TimeSpan.FromSeconds(1), plan.WrkScript, aborted);
     }
 }
+
+/// <summary>Bytes allocated per request, with a token that has no limits and with one that has all.</summary>
+internal sealed record Allocated(double Unlimited, double Limited);

@@ -31,7 +31,10 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>
     /// The largest <c>VmHWM</c> of the family, in MiB: pages that a fork shares are not counted twice.
     /// </summary>
-    public double PeakMebibytes => Family().Max(PeakKibibytes) / 1024;
+    public double PeakMebibytes => Family().Max(static id => Kibibytes(id, "VmHWM:")) / 1024;
+
+    /// <summary>What is resident now (<c>VmRSS</c>).</summary>
+    public double ResidentMebibytes => Family().Max(static id => Kibibytes(id, "VmRSS:")) / 1024;
 
     /// <summary>Starts the program with its output in a file, so that nobody has to drain a pipe meanwhile.</summary>
     public static ChildProcess Start(
@@ -84,10 +87,10 @@ internal sealed class ChildProcess : IAsyncDisposable
             + long.Parse(fields[12], CultureInfo.InvariantCulture);
     }
 
-    private static double PeakKibibytes(int id)
+    private static double Kibibytes(int id, string field)
     {
         var line = File.ReadLines($"/proc/{Text(id)}/status")
-            .First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            .First(line => line.StartsWith(field, StringComparison.Ordinal));
         return double.Parse(
             line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }

@@ -13,6 +13,9 @@ internal static class Comparison
     public const string Reference = "nginx";
     public const string Rival = "YARP, bare forwarder";
     public const string Ours = "llm-proxy";
+    public const string Limited = "llm-proxy, all limits on";
+    public const string Filled = " tokens stored";
+    public const string Before = "llm-proxy, the build before";
 
     public static async Task<int> RunAsync(Plan plan, CancellationToken aborted)
     {
@@ -36,19 +39,29 @@ internal static class Comparison
         }
     }
 
-    private static async Task<(Report Report, double Allocated)> MeasureAsync(
+    private static async Task<(Report Report, Allocated Allocated)> MeasureAsync(
         Plan plan, string folder, CancellationToken aborted)
     {
         await using var upstreams = await Upstreams.StartAsync(folder, aborted);
         var server = await ServerUnderTest.PrepareAsync(
-            plan.LlmProxy, Path.Combine(folder, "one"), upstreams, aborted);
+            plan.LlmProxy, Path.Combine(folder, "one"), upstreams, Limits.None, aborted);
+        var limited = await ServerUnderTest.PrepareAsync(
+            plan.LlmProxy, Path.Combine(folder, "limited"), upstreams, Limits.All, aborted);
         List<Contestant> contestants =
         [
             new(Direct, "none", upstreams.Chat, upstreams.Streams, Start: null),
             Nginx(folder, upstreams, server.Token),
             Yarp(plan, folder, upstreams, server.Token),
             new(Ours, server.Token, server.Address, server.Address, server.Start),
+            new(Limited, limited.Token, limited.Address, limited.Address, limited.Start),
         ];
+        if (plan.Before is { } before)
+        {
+            var old = await ServerUnderTest.PrepareAsync(
+                before, Path.Combine(folder, "before"), upstreams, Limits.None, aborted);
+            contestants.Add(new(Before, old.Token, old.Address, old.Address, old.Start));
+        }
+
         if (plan.Tokens > 1)
         {
             contestants.Add(await FilledAsync(plan, folder, upstreams, aborted));
@@ -66,7 +79,7 @@ internal static class Comparison
         }
 
         await TellAsync("allocations");
-        return (report, await Allocations.PerRequestAsync(server, plan, aborted));
+        return (report, await Allocations.MeasureAsync(server, limited, plan, aborted));
     }
 
     private static Contestant Nginx(string folder, Upstreams upstreams, string token)
@@ -97,10 +110,10 @@ internal static class Comparison
         Plan plan, string folder, Upstreams upstreams, CancellationToken aborted)
     {
         var server = await ServerUnderTest.PrepareAsync(
-            plan.LlmProxy, Path.Combine(folder, "many"), upstreams, aborted);
+            plan.LlmProxy, Path.Combine(folder, "many"), upstreams, Limits.None, aborted);
         await TellAsync($"filling a database with {plan.Tokens} tokens");
         await TokenFill.RunAsync(server.DatabasePath, plan.Tokens, aborted);
-        var name = string.Create(CultureInfo.InvariantCulture, $"{Ours}, {plan.Tokens:N0} tokens stored");
+        var name = string.Create(CultureInfo.InvariantCulture, $"{Ours}, {plan.Tokens:N0}{Filled}");
         return new Contestant(name, server.Token, server.Address, server.Address, server.Start, ServesAll: false);
     }
 

@@ -2,7 +2,14 @@ namespace LlmProxy.Benchmarks.SideBySide;
 
 /// <summary>How often and how long is measured, and with which programs.</summary>
 internal sealed record Plan(
-    int Rounds, int Seconds, int Tokens, string LlmProxy, string Yarp, string WrkScript, string? Output)
+    int Rounds,
+    int Seconds,
+    int Tokens,
+    string LlmProxy,
+    string? Before,
+    string Yarp,
+    string WrkScript,
+    string? Output)
 {
     public TimeSpan ChatTime => TimeSpan.FromSeconds(Seconds);
 

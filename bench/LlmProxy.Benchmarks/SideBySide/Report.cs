@@ -12,13 +12,13 @@ internal sealed class Report(IReadOnlyList<string> names)
 
     public void Add(int round, string name, Figures figures) => _figures.Add((round, name), figures);
 
-    public string ToMarkdown(Plan plan, double allocatedBytes)
+    public string ToMarkdown(Plan plan, Allocated allocated)
     {
         var text = new StringBuilder();
         AppendConditions(text, plan);
         AppendRequests(text);
         AppendStreams(text);
-        AppendGoals(text, plan, allocatedBytes);
+        AppendGoals(text, plan, allocated);
         return text.ToString();
     }
 
@@ -102,7 +102,7 @@ internal sealed class Report(IReadOnlyList<string> names)
         text.AppendLine();
     }
 
-    private void AppendGoals(StringBuilder text, Plan plan, double allocatedBytes)
+    private void AppendGoals(StringBuilder text, Plan plan, Allocated allocated)
     {
         text.AppendLine(
             """
@@ -118,7 +118,7 @@ internal sealed class Report(IReadOnlyList<string> names)
         Goal("added at one connection, ms",
             Median(Comparison.Ours, static one => one.AddedMicroseconds) / 1000, 0.1, 3);
         foreach (var filled in names.Where(static name =>
-            name.StartsWith(Comparison.Ours + ",", StringComparison.Ordinal)))
+            name.EndsWith(Comparison.Filled, StringComparison.Ordinal)))
         {
             // Ten per cent is what this way of measuring can tell apart.
             Goal(
@@ -126,7 +126,20 @@ internal sealed class Report(IReadOnlyList<string> names)
                 Samples.Median(ChatRatios(filled, Comparison.Ours)), 1.1, 2);
         }
 
-        text.AppendLine(Invariant($"| allocated per request, bytes | | {Show(allocatedBytes, 0)} | |"));
+        AppendLimits();
+        text.AppendLine(Invariant($"| allocated per request, bytes | | {Show(allocated.Unlimited, 0)} | |"));
+        text.AppendLine(Invariant($"| the same, all limits on | | {Show(allocated.Limited, 0)} | |"));
+
+        void AppendLimits()
+        {
+            foreach (var other in names.Where(static name => name is Comparison.Before or Comparison.Ours))
+            {
+                Goal(Invariant($"CPU per request, µs more with all limits on than {other}"),
+                    Samples.Median(ChatDifferences(Comparison.Limited, other)), 6, 1);
+                Goal(Invariant($"CPU per event of a stream, µs more with all limits on than {other}"),
+                    Samples.Median(StreamDifferences(Comparison.Limited, other)) / StreamUpstream.Events, 6, 1);
+            }
+        }
 
         void Goal(string what, double measured, double most, int digits) => text.AppendLine(Invariant(
             $"| {what} | ≤ {most} | {Show(measured, digits)} | {(measured <= most ? "reached" : "**missed**")} |"));
@@ -143,6 +156,12 @@ internal sealed class Report(IReadOnlyList<string> names)
 
     private List<double> StreamRatios(string name) =>
         Ratios(name, Comparison.Reference, static one => one.StreamCpuMicroseconds);
+
+    private List<double> ChatDifferences(string name, string to) => Of(name)
+        .Zip(Of(to), static (one, other) => one.ChatCpuMicroseconds - other.ChatCpuMicroseconds).ToList();
+
+    private List<double> StreamDifferences(string name, string to) => Of(name)
+        .Zip(Of(to), static (one, other) => one.StreamCpuMicroseconds - other.StreamCpuMicroseconds).ToList();
 
     private List<double> Ratios(string name, string to, Func<Figures, double> figure) =>
         Of(name).Zip(Of(to), (one, other) => figure(one) / figure(other)).Where(double.IsFinite).ToList();

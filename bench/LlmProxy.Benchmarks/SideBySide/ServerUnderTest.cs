@@ -57,28 +57,45 @@ internal sealed class ServerUnderTest
         _environment.Append(new("LOG_FILE", Path.Combine(_folder, "in-process.log")))
             .ToDictionary(static one => one.Key, static one => (string?)one.Value, StringComparer.Ordinal);
 
+    /// <summary>The id of its one project. Set once the server has been prepared.</summary>
+    public string Project { get; private set; } = "";
+
     /// <summary>Set once the server has been prepared.</summary>
     public string Token { get; private set; } = "";
 
     /// <summary>Starts once on an empty folder, makes a project and a token, and stops again.</summary>
     public static async Task<ServerUnderTest> PrepareAsync(
-        string program, string folder, Upstreams upstreams, CancellationToken aborted)
+        string program, string folder, Upstreams upstreams, Limits limits, CancellationToken aborted)
     {
         Directory.CreateDirectory(folder);
         var server = new ServerUnderTest(program, folder, upstreams);
         await using var process = server.Start();
         await Loopback.WaitUntilListeningAsync(server.Address, process, aborted);
         using var management = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false });
-        var project = await server.CreateAsync(
-            management, "projects", $$"""{"name":"benchmark","api_key":"{{ProviderKey}}"}""", aborted);
-        var token = await server.CreateAsync(
-            management, "tokens", $$"""{"project_id":"{{project}}","duration_minutes":1440}""", aborted);
-        server.Token = token;
-        await Loopback.WaitForAnswerAsync(server.Address, token, process, aborted);
+        server.Project = await server.CreateProjectAsync(management, limits, aborted);
+        server.Token = await server.CreateTokenAsync(management, server.Project, limits, aborted);
+        await Loopback.WaitForAnswerAsync(server.Address, server.Token, process, aborted);
         return server;
     }
 
     public ChildProcess Start() => ChildProcess.Start(_program, ["server"], _folder, _environment);
+
+    /// <summary>Gives back the project's id.</summary>
+    public Task<string> CreateProjectAsync(HttpMessageInvoker management, Limits limits, CancellationToken aborted) =>
+        CreateAsync(
+            management,
+            "projects",
+            $$"""{"name":"benchmark","api_key":"{{ProviderKey}}"{{limits.Members}}}""",
+            aborted);
+
+    /// <summary>Gives back the token's secret.</summary>
+    public Task<string> CreateTokenAsync(
+        HttpMessageInvoker management, string project, Limits limits, CancellationToken aborted) =>
+        CreateAsync(
+            management,
+            "tokens",
+            $$"""{"project_id":"{{project}}","duration_minutes":1440{{limits.Members}}}""",
+            aborted);
 
     /// <summary>Creates a project or a token; gives back the token's secret or the project's id.</summary>
     private async Task<string> CreateAsync(

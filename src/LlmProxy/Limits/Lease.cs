@@ -200,13 +200,13 @@ internal sealed class Lease(Account account, Unit unit, long max, long left, Lea
     {
         lock (office.Fetching)
         {
-            if (_fetch is null or { IsCompleted: true })
+            if (_fetch is { IsCompleted: false } running)
             {
-                // What a finished fetch has left in hand is to be taken before another is begun.
-                _fetch = InHand >= amount ? Task.FromResult(Fetched.Some) : FetchAsync();
+                return running;
             }
 
-            return _fetch;
+            // What a finished fetch has left in hand is to be taken before another is begun.
+            return InHand >= amount ? Task.FromResult(Fetched.Some) : _fetch = FetchAsync();
         }
     }
 
@@ -228,6 +228,14 @@ internal sealed class Lease(Account account, Unit unit, long max, long left, Lea
             }
 
             return Fetched.NoStore;
+        }
+        finally
+        {
+            // A finished task would weigh more than the lease for as long as the token lives.
+            lock (office.Fetching)
+            {
+                _fetch = null;
+            }
         }
     }
 

@@ -20,8 +20,9 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
     /// <summary>After so many ticks without a request, a lease goes back.</summary>
     private const int IdleTicks = 4;
 
-    // At most so much at a time beyond what is asked for: requests, tokens, micro-dollars.
-    private static readonly long[] LeaseMax = [256, 1 << 20, 1_000_000];
+    // At most so much at a time beyond what is asked for: requests, tokens, micro-dollars. Each fetch wakes the thread
+    // pool and writes: with 256 requests that was 6 µs CPU a request at 20,000 a second.
+    private static readonly long[] LeaseMax = [8_192, 1 << 20, 1_000_000];
 
     // Accounts of which the store does not know everything, or whose windows remember something.
     private readonly ConcurrentDictionary<AccountId, Account> _watched = new();

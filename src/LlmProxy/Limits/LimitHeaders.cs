@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Primitives;
 
 namespace LlmProxy.Limits;
@@ -13,6 +13,10 @@ internal static class LimitHeaders
 {
     private const string Policy = "RateLimit-Policy";
     private const string State = "RateLimit";
+
+    // All limits of a token and its project; a longer text would go to a pooled array.
+    private const int TextLength = 1_024;
+
     private const string ExpiresInHeader = "X-Token-Expires-In";
 
     // An Integer has 15 digits at most (RFC 9651 §3.3.1), and a field with a longer one is ignored as a whole.
@@ -28,11 +32,22 @@ internal static class LimitHeaders
             return;
         }
 
-        Append(headers, Policy, ofToken.PolicyOf(token.Id.Kind), ofProject.PolicyOf(project.Id.Kind));
-        Append(headers, State, StateOf(token, ofToken), StateOf(project, ofProject));
-        WriteOpenAi(headers, "requests", Tighter(ofToken.RequestsPerMinute, ofProject.RequestsPerMinute),
+        // On the stack: these texts were most of what a limited request costs more than another one.
+        var text = new DefaultInterpolatedStringHandler(
+            0, 0, CultureInfo.InvariantCulture, stackalloc char[TextLength]);
+        AppendPolicy(ref text, token.Id.Kind, ofToken.Limits);
+        AppendPolicy(ref text, project.Id.Kind, ofProject.Limits);
+        Add(headers, Policy, ref text);
+
+        var (tokenRequests, projectRequests) = (ofToken.RequestsPerMinute?.Look(), ofProject.RequestsPerMinute?.Look());
+        var (tokenTokens, projectTokens) = (ofToken.TokensPerMinute?.Look(), ofProject.TokensPerMinute?.Look());
+        AppendState(ref text, token, ofToken, tokenRequests, tokenTokens);
+        AppendState(ref text, project, ofProject, projectRequests, projectTokens);
+        Add(headers, State, ref text);
+
+        WriteOpenAi(headers, RequestNames, Tighter(tokenRequests, projectRequests),
             Tighter(ofToken.Requests, ofProject.Requests), expiresIn);
-        WriteOpenAi(headers, "tokens", Tighter(ofToken.TokensPerMinute, ofProject.TokensPerMinute),
+        WriteOpenAi(headers, TokenNames, Tighter(tokenTokens, projectTokens),
             Tighter(ofToken.Tokens, ofProject.Tokens), expiresIn);
     }
 
@@ -41,79 +56,73 @@ internal static class LimitHeaders
     /// registry has no unit for tokens and none for money; without one they would be taken for requests, so they have
     /// our own.
     /// </summary>
-    public static string PolicyOf(AccountKind kind, LimitSet limits)
+    private static void AppendPolicy(ref DefaultInterpolatedStringHandler text, AccountKind kind, LimitSet limits)
     {
-        var items = new List<string>();
-        Add("requests-per-minute", limits.RequestsPerMinute, ";w=60");
-        Add("tokens-per-minute", limits.TokensPerMinute, ";w=60;qu=\"tokens\"");
-        Add("concurrent", limits.MaxConcurrent, ";qu=\"concurrent-requests\"");
-        Add("requests", limits.MaxRequests, string.Empty);
-        Add("tokens", limits.MaxTokens, ";qu=\"tokens\"");
-        Add("cost", limits.MaxCost, ";qu=\"micro-dollars\"");
-        return string.Join(", ", items);
-
-        void Add(string name, long? quota, string rest)
-        {
-            if (quota is { } q)
-            {
-                q = Math.Min(IntegerMax, q);
-                items.Add(string.Create(
-                    CultureInfo.InvariantCulture, $"\"{LimitRefusals.NameOf(kind)}-{name}\";q={q}{rest}"));
-            }
-        }
+        var owner = LimitRefusals.NameOf(kind);
+        AppendItem(ref text, owner, "requests-per-minute", "q", limits.RequestsPerMinute, ";w=60");
+        AppendItem(ref text, owner, "tokens-per-minute", "q", limits.TokensPerMinute, ";w=60;qu=\"tokens\"");
+        AppendItem(ref text, owner, "concurrent", "q", limits.MaxConcurrent, ";qu=\"concurrent-requests\"");
+        AppendItem(ref text, owner, "requests", "q", limits.MaxRequests, string.Empty);
+        AppendItem(ref text, owner, "tokens", "q", limits.MaxTokens, ";qu=\"tokens\"");
+        AppendItem(ref text, owner, "cost", "q", limits.MaxCost, ";qu=\"micro-dollars\"");
     }
 
-    private static void Append(IHeaderDictionary headers, string name, string first, string second)
+    private static void AppendState(
+        ref DefaultInterpolatedStringHandler text, Account account, Terms terms, RateLevel? requests, RateLevel? tokens)
     {
-        var value = first.Length == 0 ? second : second.Length == 0 ? first : $"{first}, {second}";
-        if (value.Length > 0)
-        {
-            // The provider may have limits of its own to tell of: its lines stay, ours come after.
-            headers[name] = StringValues.Concat(headers[name], value);
-        }
+        var owner = LimitRefusals.NameOf(account.Id.Kind);
+        AppendLevel(ref text, owner, "requests-per-minute", requests);
+        AppendLevel(ref text, owner, "tokens-per-minute", tokens);
+        AppendItem(ref text, owner, "concurrent", "r", terms.Limits.MaxConcurrent - account.Running, string.Empty);
+        AppendItem(ref text, owner, "requests", "r", terms.Requests?.Remaining, string.Empty);
+        AppendItem(ref text, owner, "tokens", "r", terms.Tokens?.Remaining, string.Empty);
+        AppendItem(ref text, owner, "cost", "r", terms.Cost?.Remaining, string.Empty);
     }
 
-    private static string StateOf(Account account, Terms terms)
+    private static void AppendLevel(
+        ref DefaultInterpolatedStringHandler text, string owner, string limit, RateLevel? level)
     {
-        if (ReferenceEquals(terms, Terms.None))
-        {
-            return string.Empty;
-        }
-
-        var text = new StringBuilder(128);
-        var name = LimitRefusals.NameOf(account.Id.Kind);
-        AddWindow(text, name, "requests-per-minute", terms.RequestsPerMinute);
-        AddWindow(text, name, "tokens-per-minute", terms.TokensPerMinute);
-        Add(text, name, "concurrent", terms.Limits.MaxConcurrent - account.Running);
-        Add(text, name, "requests", terms.Requests?.Remaining);
-        Add(text, name, "tokens", terms.Tokens?.Remaining);
-        Add(text, name, "cost", terms.Cost?.Remaining);
-        return text.ToString();
-    }
-
-    private static void AddWindow(StringBuilder text, string name, string limit, RateWindow? window)
-    {
-        if (window is not null)
+        if (level is { } window)
         {
             // Within t no more than r may be used (draft §4.1.2): until the next unit is there, which is also the
             // moment that Retry-After names when none is left.
-            Add(text, name, limit, window.Remaining);
-            text.Append(CultureInfo.InvariantCulture, $";t={(long)Math.Ceiling(window.NextIn.TotalSeconds)}");
+            AppendItem(ref text, owner, limit, "r", window.Remaining, ";t=");
+            text.AppendFormatted((long)Math.Ceiling(window.NextIn.TotalSeconds));
         }
     }
 
-    private static void Add(StringBuilder text, string name, string limit, long? remaining)
+    /// <summary>One member of the list, such as <c>"token-requests";q=100</c>, when there is such a number.</summary>
+    private static void AppendItem(
+        ref DefaultInterpolatedStringHandler text, string owner, string limit, string parameter, long? number,
+        string rest)
     {
-        if (remaining is { } left)
+        if (number is { } value)
         {
-            text.Append(text.Length == 0 ? string.Empty : ", ");
-            text.Append(CultureInfo.InvariantCulture, $"\"{name}-{limit}\";r={Math.Clamp(left, 0, IntegerMax)}");
+            text.AppendLiteral(text.Text.IsEmpty ? "\"" : ", \"");
+            text.AppendLiteral(owner);
+            text.AppendLiteral("-");
+            text.AppendLiteral(limit);
+            text.AppendLiteral("\";");
+            text.AppendLiteral(parameter);
+            text.AppendLiteral("=");
+            text.AppendFormatted(Math.Clamp(value, 0, IntegerMax));
+            text.AppendLiteral(rest);
+        }
+    }
+
+    private static void Add(IHeaderDictionary headers, string name, ref DefaultInterpolatedStringHandler text)
+    {
+        if (!text.Text.IsEmpty)
+        {
+            // The provider may have limits of its own to tell of: its lines stay, ours come after.
+            headers[name] = StringValues.Concat(headers[name], text.Text.ToString());
+            text.Clear();
         }
     }
 
     /// <summary>OpenAI's own form. A limit for good is told as one that resets when the token ends.</summary>
     private static void WriteOpenAi(
-        IHeaderDictionary headers, string unit, RateWindow? window, Lease? lease, TimeSpan expiresIn)
+        IHeaderDictionary headers, string[] names, RateLevel? window, Lease? lease, TimeSpan expiresIn)
     {
         var (limit, remaining, reset) = (window, lease) switch
         {
@@ -121,8 +130,8 @@ internal static class LimitHeaders
             (null, { } quota) => (quota.Max, quota.Remaining, expiresIn),
             _ => (0, 0, TimeSpan.Zero),
         };
-        var names = unit == "requests" ? RequestNames : TokenNames;
-        if ((window is null && lease is null) || Array.Exists(names, headers.ContainsKey))
+        if ((window is null && lease is null)
+            || headers.ContainsKey(names[0]) || headers.ContainsKey(names[1]) || headers.ContainsKey(names[2]))
         {
             return;
         }
@@ -138,8 +147,8 @@ internal static class LimitHeaders
     private static readonly string[] TokenNames =
         ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
 
-    private static RateWindow? Tighter(RateWindow? one, RateWindow? other) =>
-        one is null || (other is not null && other.Remaining < one.Remaining) ? other : one;
+    private static RateLevel? Tighter(RateLevel? one, RateLevel? other) =>
+        one is null || (other is not null && other.Value.Remaining < one.Value.Remaining) ? other : one;
 
     private static Lease? Tighter(Lease? one, Lease? other) =>
         one is null || (other is not null && other.Remaining < one.Remaining) ? other : one;

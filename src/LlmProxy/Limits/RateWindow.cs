@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace LlmProxy.Limits;
 
 /// <summary>
@@ -45,14 +47,13 @@ internal sealed class RateWindow
     /// <summary>How long until the whole minute's worth is there again.</summary>
     public TimeSpan FullIn => TimeOf(Level);
 
-    /// <summary>How long until one unit more than <see cref="Remaining"/> could be taken in all.</summary>
-    public TimeSpan NextIn
+    /// <summary>What is there now, and when more is, at one reading of the clock.</summary>
+    public RateLevel Look()
     {
-        get
-        {
-            var level = Level;
-            return TimeOf((Math.Max(0, (_full - level) / _unit) + 1) * _unit + level - _full);
-        }
+        var level = Level;
+        var remaining = Math.Max(0, (_full - level) / _unit);
+        return new RateLevel(
+            PerMinute, remaining, TimeOf(((remaining + 1) * _unit) + level - _full), TimeOf(level));
     }
 
     /// <summary>Whether nothing that was taken is still to flow off: forgetting the window changes nothing.</summary>
@@ -125,3 +126,11 @@ internal sealed class RateWindow
 
     private TimeSpan TimeOf(long ticks) => TimeSpan.FromSeconds((double)ticks / _clock.TimestampFrequency);
 }
+
+/// <summary>How a <see cref="RateWindow"/> stands at one moment.</summary>
+/// <param name="PerMinute">The limit.</param>
+/// <param name="Remaining">Units that could be taken at once.</param>
+/// <param name="NextIn">How long until one unit more than these could be taken in all.</param>
+/// <param name="FullIn">How long until the whole minute's worth is there again.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct RateLevel(long PerMinute, long Remaining, TimeSpan NextIn, TimeSpan FullIn);

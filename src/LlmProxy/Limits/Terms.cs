@@ -9,8 +9,6 @@ internal sealed class Terms
     /// <summary>Nothing is limited.</summary>
     public static readonly Terms None = new(LimitSet.None);
 
-    private string? _policy;
-
     private Terms(LimitSet limits) => Limits = limits;
 
     public LimitSet Limits { get; }
@@ -46,9 +44,6 @@ internal sealed class Terms
         Unit.Tokens => Tokens,
         _ => Cost,
     };
-
-    /// <summary>The limits as <c>RateLimit-Policy</c> lists them; empty when there are none.</summary>
-    public string PolicyOf(AccountKind kind) => _policy ??= LimitHeaders.PolicyOf(kind, Limits);
 
     /// <summary>
     /// Other terms have taken the place of these: what is in hand goes back, and what comes later too.

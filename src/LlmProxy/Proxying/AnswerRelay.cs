@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Net.Http.Headers;
+using System.Runtime.CompilerServices;
 using LlmProxy.Http;
 using LlmProxy.Providers;
 using LlmProxy.Usage.Reading;
@@ -177,6 +178,8 @@ internal static class AnswerRelay
         }
     }
 
+    // Waits once for each piece of a stream: pooled, what it waits in is not allocated for each.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private static async ValueTask<int> ReadAsync(
         ValueTask<int> reading, PipeWriter client, long unflushed, StreamUsageFilter? filter)
     {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using LlmProxy.Http;
 using LlmProxy.Providers;
 using LlmProxy.Usage.Counting;
@@ -17,8 +18,6 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
     private const long JudgedBytesMax = 32 * 1024 * 1024;
     private const long HeldBytesMax = 256 * 1024 * 1024;
     private const long SplicedBytesMax = 1024 * 1024;
-
-    // Reading more takes so long that others on this thread would notice.
     private const long JudgedAtOnceBytesMax = 128 * 1024;
 
     // A streamed body may take its time, because it holds nothing; one that is held may not.
@@ -64,11 +63,22 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
     private async ValueTask<Refusal?> ReadAndJudgeAsync(Exchange exchange, RequestRules rules)
     {
         var http = exchange.Http;
-        using var patience = new CancellationTokenSource(Patience, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, patience.Token);
         try
         {
-            return await ReadWholeAsync(exchange, rules, either.Token);
+            // Most bodies come with their head: then there is nothing to wait for, and no timer to pay for.
+            if (http.Request.BodyReader.TryRead(out var read))
+            {
+                if (IsLarge(read))
+                {
+                    http.Request.BodyReader.AdvanceTo(read.Buffer.Start);
+                }
+                else if (TryJudge(exchange, rules, read, out var refusal))
+                {
+                    return refusal;
+                }
+            }
+
+            return await ReadWholeAsync(exchange, rules);
         }
         catch (BadHttpRequestException fault)
         {
@@ -84,26 +94,44 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
         }
     }
 
-    private async ValueTask<Refusal?> ReadWholeAsync(Exchange exchange, RequestRules rules, CancellationToken cancelled)
+    private async ValueTask<Refusal?> ReadWholeAsync(Exchange exchange, RequestRules rules)
     {
-        var request = exchange.Http.Request;
+        var http = exchange.Http;
+        using var patience = new CancellationTokenSource(Patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, patience.Token);
         while (true)
         {
-            var read = await request.BodyReader.ReadAsync(cancelled);
-            var refusal = read.Buffer.Length > _bytesMax ? Refusal.RequestTooLarge
-                : !TryHold(exchange, read.Buffer.Length) ? Refusal.Overloaded
-                : !read.IsCompleted ? null
-                : read.Buffer.Length <= JudgedAtOnceBytesMax ? JudgeWhole(exchange, rules, read.Buffer)
-                : await Task.Run(() => JudgeWhole(exchange, rules, read.Buffer), cancelled);
-
-            // Nothing is consumed: the next reader starts at the first byte.
-            var isDone = read.IsCompleted || refusal is not null;
-            request.BodyReader.AdvanceTo(read.Buffer.Start, isDone ? read.Buffer.Start : read.Buffer.End);
-            if (isDone)
+            var read = await http.Request.BodyReader.ReadAsync(either.Token);
+            if (IsLarge(read))
             {
-                return refusal;
+                // To its end, whoever leaves: until then the body is being read.
+                return await Task.Run(
+                    () => TryJudge(exchange, rules, read, out var refusal) ? refusal : null, CancellationToken.None);
+            }
+
+            if (TryJudge(exchange, rules, read, out var objection))
+            {
+                return objection;
             }
         }
+    }
+
+    /// <summary>All of it is there, and reading it takes so long that others on this thread would notice.</summary>
+    private static bool IsLarge(in ReadResult read) =>
+        read.IsCompleted && read.Buffer.Length > JudgedAtOnceBytesMax;
+
+    /// <summary>False when more of the body is needed.</summary>
+    private bool TryJudge(Exchange exchange, RequestRules rules, in ReadResult read, out Refusal? refusal)
+    {
+        refusal = read.Buffer.Length > _bytesMax ? Refusal.RequestTooLarge
+            : !TryHold(exchange, read.Buffer.Length) ? Refusal.Overloaded
+            : read.IsCompleted ? JudgeWhole(exchange, rules, read.Buffer)
+            : null;
+
+        // Nothing is consumed: the next reader starts at the first byte.
+        var isDone = read.IsCompleted || refusal is not null;
+        exchange.Http.Request.BodyReader.AdvanceTo(read.Buffer.Start, isDone ? read.Buffer.Start : read.Buffer.End);
+        return isDone;
     }
 
     private static Refusal? JudgeWhole(Exchange exchange, RequestRules rules, in ReadOnlySequence<byte> body)

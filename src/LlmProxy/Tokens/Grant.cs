@@ -17,7 +17,7 @@ internal sealed class Grant
 
     public Grant(StoredToken token, TokenHash hash, Project project, Account account)
     {
-        (TokenId, Hash, Project, Account) = (Guid.Parse(token.Id), hash, project, account);
+        (Hash, Project, Account) = (hash, project, account);
         (_expiresAt, Version) = (token.ExpiresAt, token.Version);
         if (!token.IsActive)
         {
@@ -25,7 +25,7 @@ internal sealed class Grant
         }
     }
 
-    public Guid TokenId { get; }
+    public Guid TokenId => Account.Id.Id;
 
     public TokenHash Hash { get; }
 

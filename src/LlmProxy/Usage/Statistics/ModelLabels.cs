@@ -13,7 +13,7 @@ internal sealed class ModelLabels
     // Over all tokens, so that many tokens cannot do together what one cannot do alone.
     private const int AllNamesMax = 100_000;
 
-    private readonly Dictionary<(Guid TokenId, long Minute), HashSet<string>> _names = [];
+    private readonly Dictionary<(Guid TokenId, long Minute), Names> _names = [];
     private int _count;
     private long _newest = long.MinValue;
 
@@ -37,15 +37,7 @@ internal sealed class ModelLabels
 
         // What is late by more than a minute shares the set of the minute before the newest one.
         var minuteOfSet = Math.Max(minute, _newest - UsageIntervals.Minute);
-        if (!_names.TryGetValue((tokenId, minuteOfSet), out var names))
-        {
-            names = new HashSet<string>(StringComparer.Ordinal);
-            if (_count < AllNamesMax)
-            {
-                _names.Add((tokenId, minuteOfSet), names);
-            }
-        }
-
+        _names.TryGetValue((tokenId, minuteOfSet), out var names);
         if (names.Contains(model))
         {
             return model;
@@ -56,7 +48,7 @@ internal sealed class ModelLabels
             return Other;
         }
 
-        names.Add(model);
+        _names[(tokenId, minuteOfSet)] = names.With(model);
         _count++;
         return model;
     }
@@ -77,6 +69,28 @@ internal sealed class ModelLabels
                 _names.Remove((token, of));
                 _count -= names.Count;
             }
+        }
+    }
+
+    /// <summary>
+    /// The names of one token in one minute. Nearly always that is one, for which a set would weigh 220 bytes.
+    /// </summary>
+    private readonly record struct Names(string? First, HashSet<string>? Others)
+    {
+        public int Count => First is null ? 0 : 1 + (Others?.Count ?? 0);
+
+        public bool Contains(string name) => name == First || Others?.Contains(name) == true;
+
+        public Names With(string name)
+        {
+            if (First is null)
+            {
+                return new Names(name, null);
+            }
+
+            var others = Others ?? new HashSet<string>(StringComparer.Ordinal);
+            others.Add(name);
+            return new Names(First, others);
         }
     }
 

@@ -14,6 +14,7 @@ internal sealed class Hold(Account account, bool isTrial)
 {
     private bool _isRunning;
     private bool _isCounted;
+    private bool _isUnsure;
     private RateWindow? _requestWindow;
     private long _enteredAt;
     private RateWindow? _tokenWindow;
@@ -63,7 +64,8 @@ internal sealed class Hold(Account account, bool isTrial)
             return refusal;
         }
 
-        (_requests, _isCounted) = (lease, true);
+        (_requests, _isCounted, _isUnsure) = (lease, true, true);
+        account.Reserve(Unit.Requests, 1);
         if (lease is null)
         {
             account.Owe(Unit.Requests, 1);
@@ -111,6 +113,16 @@ internal sealed class Hold(Account account, bool isTrial)
     /// <summary>Gives tokens and money back; the request itself stays reserved.</summary>
     public void Unreserve() => SettlePart(0, 0);
 
+    /// <summary>Nothing refuses the request any more: it is used, and not only reserved.</summary>
+    public void Commit()
+    {
+        if (_isUnsure)
+        {
+            _isUnsure = false;
+            account.Reserve(Unit.Requests, -1);
+        }
+    }
+
     /// <summary>The request does not run any more. What it used may still have to be counted.</summary>
     public void Leave()
     {
@@ -126,6 +138,7 @@ internal sealed class Hold(Account account, bool isTrial)
     /// <param name="cost">Micro-dollars.</param>
     public void Settle(long tokens, long cost)
     {
+        Commit();
         SettlePart(tokens, cost);
         account.LetGo();
     }
@@ -134,6 +147,7 @@ internal sealed class Hold(Account account, bool isTrial)
     public void Release()
     {
         Leave();
+        Commit();
         SettlePart(0, 0);
         _requestWindow?.GiveBack(1, _enteredAt);
         if (_requests is { } lease)

@@ -33,6 +33,13 @@ internal sealed class Reservation(Account token, Account project, bool isTrial =
     /// <summary>Nothing is reserved any more.</summary>
     public bool IsOver => Volatile.Read(ref _state) != Held;
 
+    /// <summary>Nothing refuses the request any more.</summary>
+    public void Commit()
+    {
+        Token.Commit();
+        Project.Commit();
+    }
+
     /// <summary>
     /// The request does not run any more, so others may. What it used may be counted later, on another thread.
     /// </summary>

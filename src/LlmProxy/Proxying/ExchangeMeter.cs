@@ -42,14 +42,14 @@ internal sealed class ExchangeMeter(
         if (exchange.Answer is not { } answer)
         {
             // Not waited for; or an error, a file, a realtime session that was counted turn by turn.
-            CountOr(exchange, null, isCounted: WasNotWaitedFor(exchange));
+            CountOr(exchange, null, isCounted: WasNotWaitedFor(exchange) && RequestJudge.MustCapture(exchange));
             return;
         }
 
         var facts = answer.Finish(isComplete: exchange.Outcome != Outcome.Truncated);
         (exchange.Usage, exchange.UsageFaults) = (facts.Usage, facts.Faults);
         (exchange.RequestModel, exchange.Model) = (exchange.Model, facts.Model ?? exchange.Model);
-        exchange.ServiceTier = facts.ServiceTier;
+        exchange.ServiceTier = facts.ServiceTier ?? exchange.Facts?.ServiceTier;
         CountOr(exchange, answer, isCounted: IsCountable(exchange)
             && (facts.Usage.Source == UsageSource.Unknown || facts.IsOnlyOfPrompt));
         answer.Dispose();
@@ -130,7 +130,7 @@ internal sealed class ExchangeMeter(
     /// too late, the client is gone, or its token revoked. What was delivered is the prompt.
     /// </summary>
     private static bool WasNotWaitedFor(Exchange exchange) =>
-        exchange is { AnsweredUpstream: 0, WasSentWhole: true } && RequestJudge.MustCapture(exchange)
+        exchange is { SentUpstream: > 0, AnsweredUpstream: 0, WasSentWhole: true }
         && (exchange.Outcome != Outcome.Refused
             || exchange.Refusal == Refusal.UpstreamTimeout || exchange.Refusal == Refusal.InvalidToken);
 
@@ -222,6 +222,8 @@ internal sealed class ExchangeMeter(
                 exchange.Refusal is not null, exchange.Status));
         }
 
+        // The log may keep the exchange for some milliseconds yet, and should not keep all of this with it.
+        (exchange.Answer, exchange.Reservation, exchange.Facts, exchange.Price) = (null, null, null, null);
         metrics.Record(exchange.UsageFaults);
         log.Record(exchange);
     }
@@ -232,6 +234,7 @@ internal sealed class ExchangeMeter(
     /// </summary>
     private static bool MayHaveUsedAll(Exchange exchange) =>
         IsSettledByTurns(exchange) ? exchange.EndedInAnswer
+        : WasNotWaitedFor(exchange) ? exchange.Usage.Source == UsageSource.Unknown
         : exchange is { Usage.Source: UsageSource.Unknown, AnsweredUpstream: > 0, Status: >= 200 and < 300 };
 
     private static long TokensToSettle(Exchange exchange) =>

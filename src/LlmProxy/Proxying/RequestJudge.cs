@@ -74,6 +74,11 @@ internal sealed class RequestJudge(BodyJudge bodies, PriceTable prices, LimitsOp
             }
         }
 
+        if (exchange is { Limits.NameModels: true, Facts.NamesOtherModels: true })
+        {
+            return Refusal.ModelNotAllowed with { Param = "model" };
+        }
+
         if (exchange.Limits.NameModels && exchange.Operation.Model != ModelPlace.None
             && (grant.Account.Terms.Limits.JudgeModel(exchange.Model)
                 ?? grant.Project.Account.Terms.Limits.JudgeModel(exchange.Model)) is { } objection)
@@ -120,6 +125,10 @@ internal sealed class RequestJudge(BodyJudge bodies, PriceTable prices, LimitsOp
         {
             exchange.Reservation = null;
             reservation.Release();
+        }
+        else
+        {
+            reservation.Commit();
         }
 
         return refusal;

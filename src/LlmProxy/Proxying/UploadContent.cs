@@ -18,7 +18,10 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
     private const long BytesPerSecondMin = 16 * 1024;
 
     private readonly PipeReader _body = exchange.Http.Request.BodyReader;
-    private readonly long? _length = exchange.Http.Request.ContentLength;
+
+    // A POST without a body says so: HttpClient would send one without any content again by itself when a kept
+    // connection breaks, and nobody may do that (RFC 9110 §9.2.2).
+    private readonly long? _length = exchange.Http.Request.ContentLength ?? (CanHaveBody(exchange.Http) ? null : 0);
 
     /// <summary>What the client did wrong with its body, if it did.</summary>
     public Refusal? ClientFault { get; private set; }
@@ -114,8 +117,13 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
         return elapsed > Grace && exchange.RequestBytes < elapsed.TotalSeconds * BytesPerSecondMin;
     }
 
-    /// <summary>Whether the request has a body, or says that it could have had one.</summary>
+    /// <summary>
+    /// Whether the request has a body, says that it could have had one, or must not be sent twice.
+    /// </summary>
     public static bool IsNeededFor(HttpRequest request) =>
-        request.ContentLength is not null
-        || request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
+        request.ContentLength is not null || CanHaveBody(request.HttpContext)
+        || request.Method is "POST" or "PUT" or "PATCH";
+
+    private static bool CanHaveBody(HttpContext http) =>
+        http.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
 }

@@ -143,7 +143,13 @@ internal sealed class Instance : IAsyncDisposable
         Grant grant, CancellationToken aborted)
     {
         var reservation = new Reservation(grant.Account, grant.Project.Account);
-        return (reservation, await LimitGate.EnterAsync(reservation, aborted));
+        var refusal = await LimitGate.EnterAsync(reservation, aborted);
+        if (refusal is null)
+        {
+            reservation.Commit();
+        }
+
+        return (reservation, refusal);
     }
 
     public async Task<TokenRow> RowOfAsync(TestToken token) =>

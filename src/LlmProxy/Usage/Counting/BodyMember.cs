@@ -27,6 +27,7 @@ internal enum BodyMember : byte
     Session,
     Prediction,
     ServiceTier,
+    OtherModels,
 }
 
 /// <summary>Recognizes <see cref="BodyMember"/>s by their names.</summary>
@@ -48,6 +49,10 @@ internal static class BodyMembers
         ("prediction", BodyMember.Prediction),
         ("tools", BodyMember.Tools),
         ("service_tier", BodyMember.ServiceTier),
+
+        // What aggregators fall back to.
+        ("models", BodyMember.OtherModels),
+        ("fallbacks", BodyMember.OtherModels),
 
         // What the prompt is made of.
         ("messages", BodyMember.Content),

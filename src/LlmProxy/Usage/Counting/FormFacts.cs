@@ -114,7 +114,8 @@ internal static class FormFacts
         foreach (var line in Encoding.Latin1.GetString(headers).Split("\r\n"))
         {
             var colon = line.IndexOf(':', StringComparison.Ordinal);
-            if (colon <= 0 || line.AsSpan().ContainsAny('\r', '\n', '\0'))
+            if (colon <= 0 || line[0] is ' ' or '\t' || line.AsSpan().ContainsAny('\r', '\n', '\0')
+                || line.StartsWith("content-transfer-encoding", StringComparison.OrdinalIgnoreCase))
             {
                 return null;
             }
@@ -133,8 +134,17 @@ internal static class FormFacts
             }
 
             name = HeaderUtilities.RemoveQuotes(disposition.Name).Value;
+            if (name is null || IsOddlySpelled(name))
+            {
+                return null;
+            }
         }
 
         return name;
     }
+
+    /// <summary>Whether some servers read another name there: escapes, encodings, and spellings of ours.</summary>
+    private static bool IsOddlySpelled(string name) =>
+        name.AsSpan().ContainsAny('\\', '%', '"') || name.Contains("=?", StringComparison.Ordinal)
+        || (name != "model" && name.Trim().TrimEnd('[', ']').Equals("model", StringComparison.OrdinalIgnoreCase));
 }

@@ -23,6 +23,7 @@ internal ref struct JsonFacts
     private BodyFault _fault;
     private string? _model;
     private string? _serviceTier;
+    private bool _namesOtherModels;
     private bool _isStream;
     private bool _asksForUsage;
     private bool _hasUnseenContext;
@@ -74,7 +75,8 @@ internal ref struct JsonFacts
                 _hasUnseenContext,
                 _isBackground,
                 _images,
-                _serviceTier);
+                _serviceTier,
+                _namesOtherModels);
     }
 
     private void ReadMembers()
@@ -159,6 +161,9 @@ internal ref struct JsonFacts
             case BodyMember.ServiceTier when type == JsonTokenType.String:
                 // One that is longer is none that has a price.
                 _serviceTier = ModelNames.Of(JsonWords.Of(_reader, scratch));
+                break;
+            case BodyMember.OtherModels:
+                _namesOtherModels |= isThere;
                 break;
             case BodyMember.Prediction:
                 // What was predicted and not written is paid as output too.
@@ -329,8 +334,11 @@ internal ref struct JsonFacts
 
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                var isType = Ascii.EqualsIgnoreCase(JsonWords.Of(_reader, scratch), "type"u8);
+                var name = JsonWords.Of(_reader, scratch);
+                var isType = Ascii.EqualsIgnoreCase(name, "type"u8);
+                var isModel = Ascii.EqualsIgnoreCase(name, "model"u8);
                 _reader.Read();
+                _namesOtherModels |= isModel && _reader.TokenType != JsonTokenType.Null;
                 _hasUnseenContext |= isType && _reader.TokenType != JsonTokenType.Null
                     && !(_reader.TokenType == JsonTokenType.String
                         && ContentTypes.IsSeenTool(JsonWords.Of(_reader, scratch)));

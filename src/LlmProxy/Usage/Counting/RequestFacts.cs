@@ -49,6 +49,7 @@ internal enum BodyFault : byte
 /// <param name="HasUnseenContext">The prompt is not all in the request: the provider adds something to it.</param>
 /// <param name="IsBackground">The work goes on after the answer.</param>
 /// <param name="Images">Pictures in the prompt.</param>
+/// <param name="NamesOtherModels">A hosted tool or a list of fallbacks names models of its own.</param>
 /// <param name="ServiceTier">The tier of service that is asked for; prices depend on it.</param>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct RequestFacts(
@@ -61,7 +62,8 @@ internal readonly record struct RequestFacts(
     bool HasUnseenContext = false,
     bool IsBackground = false,
     int Images = 0,
-    string? ServiceTier = null)
+    string? ServiceTier = null,
+    bool NamesOtherModels = false)
 {
     /// <summary>
     /// One pass, nothing is kept. The body must not be compressed. About 1 µs for a short chat; a body that is at

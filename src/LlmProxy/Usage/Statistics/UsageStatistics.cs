@@ -11,7 +11,7 @@ namespace LlmProxy.Usage.Statistics;
 internal sealed class UsageStatistics(
     UsageStore store, UsageRetention retention, TimeProvider clock, ILogger<UsageStatistics> logger) : BackgroundService
 {
-    private const int QueuedMax = 8_192;
+    private const int QueuedMax = 1_024;
 
     // So many are added under the lock at a time, which callers may be waiting for: some 10 µs.
     private const int DrainedMax = 128;

@@ -29,6 +29,19 @@ public sealed class RequestFactsTests
         Assert.Equal(new RequestFacts(BodyFault.None), Read(Given.Chat, " {} "));
 
     [Theory]
+    [InlineData("""{"models":["gpt-5.5-pro"]}""", true)]
+    [InlineData("""{"fallbacks":[{"model":"o1"}]}""", true)]
+    [InlineData("""{"tools":[{"type":"image_generation","model":"gpt-image-1"}]}""", true)]
+    [InlineData("""{"models":null,"tools":[{"type":"image_generation","model":null}]}""", false)]
+    [InlineData("""{"model":"o1","metadata":{"model":"o3"},"tools":[{"type":"function","name":"model"}]}""", false)]
+    public void A_model_beside_the_one_that_is_named_is_seen(string json, bool expected) =>
+        Assert.Equal(expected, Read(Given.Responses, json).NamesOtherModels);
+
+    [Fact]
+    public void The_tier_is_read() =>
+        Assert.Equal("priority", Read(Given.Chat, """{"service_tier":"priority"}""").ServiceTier);
+
+    [Theory]
     [InlineData("""{"max_tokens":0}""", 0L)]
     [InlineData("""{"max_tokens":5,"max_completion_tokens":null}""", 5L)]
     [InlineData("""{"max_tokens":5,"max_output_tokens":9}""", 5L)]
@@ -243,6 +256,10 @@ public sealed class RequestFactsTests
     [InlineData("", (int)BodyFault.NotForm)]
     [InlineData("preamble\r\n--b--", (int)BodyFault.NotForm)]
     [InlineData("--b\n\nm\n--b--", (int)BodyFault.NotForm)]
+    [InlineData("--b\r\nContent-Disposition: form-data; name=\"mo\\del\"\r\n\r\nm\r\n--b--", (int)BodyFault.NotForm)]
+    [InlineData("--b\r\nContent-Disposition: form-data; name=\"Model\"\r\n\r\nm\r\n--b--", (int)BodyFault.NotForm)]
+    [InlineData("--b\r\nContent-Disposition: form-data; name=\"model[]\"\r\n\r\nm\r\n--b--", (int)BodyFault.NotForm)]
+    [InlineData("--b\r\nContent-Disposition: form-data; name=\"%6dodel\"\r\n\r\nm\r\n--b--", (int)BodyFault.NotForm)]
     [InlineData("--b\r\n\r\nm\r\n--b--", (int)BodyFault.NotForm)]
     [InlineData("--b\r\nContent-Disposition: attachment; name=model\r\n\r\nm\r\n--b--", (int)BodyFault.NotForm)]
     [InlineData("--b\r\nContent-Disposition: form-data; name=n; name=model\r\n\r\nm\r\n--b--", (int)BodyFault.NotForm)]

@@ -20,7 +20,8 @@ internal sealed class Forwarding(
     {
         var http = exchange.Http;
         var timeouts = route.Provider.Timeouts;
-        using var cutoff = new Cutoff(timeouts.Request, clock, http.RequestAborted, grant.Revoked);
+        using var run = grant.Run();
+        using var cutoff = new Cutoff(timeouts.Request, clock, http.RequestAborted, run.Revoked);
         cutoff.Within(timeouts.ResponseHeader);
         exchange.Capture = RequestJudge.MustCapture(exchange) ? new BodyCapture() : null;
         using var upload = UploadContent.IsNeededFor(http.Request)

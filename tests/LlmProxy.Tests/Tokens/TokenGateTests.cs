@@ -16,6 +16,30 @@ public sealed class TokenGateTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    public async Task Revoking_a_token_ends_what_runs_under_it_also_when_it_had_rested_and_what_comes_too_late()
+    {
+        await using var instance = await Instance.StartAsync(_folder);
+        var grant = await instance.GrantOfAsync(await instance.GivenATokenAsync());
+        var rested = grant.Run();
+        rested.Dispose();
+        using var first = grant.Run();
+        using var second = grant.Run();
+        var ended = grant.Run();
+        ended.Dispose();
+        var told = new TaskCompletionSource();
+        await using var registration = second.Revoked.Register(told.SetResult);
+        Assert.False(second.Revoked.IsCancellationRequested);
+
+        grant.Revoke();
+
+        await told.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        using var late = grant.Run();
+        Assert.True(first.Revoked.IsCancellationRequested);
+        Assert.True(late.Revoked.IsCancellationRequested);
+        Assert.False(rested.Revoked.IsCancellationRequested);
+    }
+
+    [Fact]
     public async Task Admits_a_live_token_of_an_active_project()
     {
         await using var instance = await Instance.StartAsync(_folder);
@@ -53,7 +77,7 @@ public sealed class TokenGateTests : IDisposable
 
         instance.Clock.Advance(TimeSpan.FromHours(1));
 
-        Assert.False(grant.Revoked.IsCancellationRequested);
+        Assert.False(grant.IsRevoked);
     }
 
     [Fact]
@@ -117,7 +141,7 @@ public sealed class TokenGateTests : IDisposable
 
         await instance.Issuer.RevokeAsync(token.Id);
 
-        Assert.True(grant.Revoked.IsCancellationRequested);
+        Assert.True(grant.IsRevoked);
         Assert.Equal("revoked", (await instance.AdmitAsync(token)).Reason);
     }
 
@@ -126,13 +150,15 @@ public sealed class TokenGateTests : IDisposable
     {
         await using var instance = await Instance.StartAsync(_folder, grantsMax: 1);
         var token = await instance.GivenATokenAsync();
-        var running = await instance.GrantOfAsync(token);
+        using var running = (await instance.GrantOfAsync(token)).Run();
         await instance.AdmitAsync(await instance.GivenATokenAsync());
         await instance.AdmitAsync(await instance.GivenATokenAsync());
+        var ended = new TaskCompletionSource();
+        await using var registration = running.Revoked.Register(ended.SetResult);
 
         await instance.Issuer.RevokeAsync(token.Id);
 
-        Assert.True(running.Revoked.IsCancellationRequested);
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
     }
 
     [Fact]

@@ -138,7 +138,7 @@ public sealed class TokenIssuerTests : IDisposable
         var row = await instance.Issuer.ChangeAsync(token.Id, new TokenChange(IsActive: true, null, null));
 
         Assert.Null(row!.RevokedAt);
-        Assert.False((await instance.GrantOfAsync(token)).Revoked.IsCancellationRequested);
+        Assert.False((await instance.GrantOfAsync(token)).IsRevoked);
         Assert.Equal(2, await instance.SpendAllAsync(token));
     }
 
@@ -174,7 +174,7 @@ public sealed class TokenIssuerTests : IDisposable
         var outcome = await instance.Issuer.RevokeAllAsync(first.Project);
 
         Assert.Equal(new RevokedTokens(Revoked: 2, AlreadyRevoked: 1), outcome);
-        Assert.True(running.Revoked.IsCancellationRequested);
+        Assert.True(running.IsRevoked);
         Assert.Equal("revoked", (await instance.AdmitAsync(second)).Reason);
         Assert.NotNull((await instance.AdmitAsync(other)).Grant);
         Assert.Null(await instance.Issuer.RevokeAllAsync(Guid.CreateVersion7()));

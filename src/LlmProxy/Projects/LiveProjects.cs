@@ -14,7 +14,7 @@ internal sealed class LiveProjects(ProjectKeys keys, LeaseOffice leases)
 
     /// <summary>
     /// Grows with each change. What was read from the store before it grew may be stale, and must be read again
-    /// before it is put into memory.
+    /// before it is put into memory: <see cref="Of"/> asks for it.
     /// </summary>
     public long Changes => Interlocked.Read(ref _changes);
 
@@ -29,12 +29,22 @@ internal sealed class LiveProjects(ProjectKeys keys, LeaseOffice leases)
         }
     }
 
-    /// <summary>The live object of a row that has just been read.</summary>
-    public Project Of(StoredProject row)
+    /// <summary>
+    /// The live object of a row; null when the row may be stale and must be read again. Both under one lock: a change
+    /// that comes between would find no object to reach, and the old row would stay in force.
+    /// </summary>
+    /// <param name="row">What was read.</param>
+    /// <param name="changes"><see cref="Changes"/> from before it was read.</param>
+    public Project? Of(StoredProject row, long changes)
     {
         var id = Guid.Parse(row.Id);
         lock (_lock)
         {
+            if (_changes != changes)
+            {
+                return null;
+            }
+
             if (!_projects.TryFind(id, out var project))
             {
                 project = new Project(id, StateOf(id, row), leases.For(AccountId.OfProject(id), row, row.Spent));

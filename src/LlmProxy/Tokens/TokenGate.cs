@@ -192,9 +192,9 @@ internal sealed class TokenGate(
                 var found = await store.FindWithProjectAsync(hash);
                 lock (_lock)
                 {
-                    if (!lookUp.IsStale && changes == projects.Changes)
+                    if (!lookUp.IsStale && TryRemember(hash, found, changes, out var grant))
                     {
-                        return Remember(hash, found);
+                        return grant;
                     }
                 }
             }
@@ -208,26 +208,33 @@ internal sealed class TokenGate(
         }
     }
 
-    private Grant? Remember(TokenHash hash, FoundToken? found)
+    /// <summary>False when the project changed since <paramref name="changes"/>: all must be read again.</summary>
+    private bool TryRemember(TokenHash hash, FoundToken? found, long changes, out Grant? grant)
     {
-        if (found is not { Token: { } token, Project: { } project })
+        grant = null;
+        if (found is not { Token: { } token, Project: { } row })
         {
             _unknown.Add(hash);
-            return null;
+            return true;
+        }
+
+        if (projects.Of(row, changes) is not { } project)
+        {
+            return false;
         }
 
         var id = Guid.Parse(token.Id);
-        if (!_live.TryFind(id, out var grant))
+        if (!_live.TryFind(id, out grant))
         {
             var account = leases.For(AccountId.OfToken(id), token, token.Spent);
-            grant = new Grant(token, hash, projects.Of(project), account);
+            grant = new Grant(token, hash, project, account);
             _live.Set(id, grant);
         }
 
         _grants[hash] = grant;
         _order.Enqueue(grant);
         PutOutWhoRests();
-        return grant;
+        return true;
     }
 
     private void PutOutWhoRests()

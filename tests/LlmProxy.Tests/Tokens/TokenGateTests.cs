@@ -283,6 +283,23 @@ public sealed class TokenGateTests : IDisposable
     }
 
     [Fact]
+    public async Task A_project_that_was_read_before_it_changed_is_not_put_into_memory()
+    {
+        await using var instance = await Instance.StartAsync(_folder);
+        var token = await instance.GivenATokenAsync();
+        var projects = instance.Get<LiveProjects>();
+        var changes = projects.Changes;
+        var hash = instance.Get<TokenHasher>().Hash(token.Secret.Reveal());
+        var read = (await instance.Get<TokenStore>().FindWithProjectAsync(hash))!.Project;
+
+        await instance.Projects.ChangeAsync(
+            token.Project, new ProjectChange(null, new Secret("sk-brand-new-key"), null));
+
+        Assert.Null(projects.Of(read, changes));
+        Assert.Equal("sk-brand-new-key", (await instance.GrantOfAsync(token)).Project.ProviderKey.Reveal());
+    }
+
+    [Fact]
     public async Task Lets_a_caller_leave_while_the_token_is_looked_up()
     {
         await using var issuing = await Instance.StartAsync(_folder);

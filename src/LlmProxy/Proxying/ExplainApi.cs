@@ -37,6 +37,11 @@ internal static class ExplainApi
             return problem.ToResult();
         }
 
+        if (!Explanation.IsText(body.Value.Body))
+        {
+            return Problems.InvalidField("body", "be valid Unicode").ToResult();
+        }
+
         return await explanation.ExplainAsync(token, body.Value, aborted) is { } answer
             ? TypedResults.Json(answer, ExplainJson.Default.ExplainAnswer)
             : Problems.NotFound("token").ToResult();

@@ -59,6 +59,19 @@ internal sealed class Explanation(
         };
     }
 
+    /// <summary>Whether a body that is text can be read: half a surrogate pair cannot.</summary>
+    public static bool IsText(JsonElement? body)
+    {
+        try
+        {
+            return body is not { ValueKind: JsonValueKind.String } text || text.GetString() is not null;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
     private async ValueTask<Refusal?> JudgeAsync(Exchange exchange, Grant grant)
     {
         var route = providers.Find(exchange.Target);

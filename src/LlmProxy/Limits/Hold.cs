@@ -19,7 +19,6 @@ internal sealed class Hold(Account account, bool isTrial)
     private long _enteredAt;
     private RateWindow? _tokenWindow;
     private long _tokensOfWindow;
-    private long _reservedAt;
     private Lease? _requests;
     private Lease? _tokens;
     private Lease? _cost;
@@ -81,8 +80,7 @@ internal sealed class Hold(Account account, bool isTrial)
     {
         if (account.Terms.TokensPerMinute is { } window)
         {
-            _reservedAt = window.Now;
-            if (!window.TryTake(demand.Tokens, out var wait))
+            if (!window.TryReserve(demand.Tokens, out var wait))
             {
                 return LimitRefusals.TokensPerMinute(account.Id.Kind, window, demand.Tokens, wait);
             }
@@ -188,13 +186,13 @@ internal sealed class Hold(Account account, bool isTrial)
     /// <summary>So much was used of what is reserved, which is given up; the request goes on.</summary>
     public void SettlePart(long tokens, long cost)
     {
-        if (_tokenWindow is { } window && tokens < _tokensOfWindow)
+        if (_tokenWindow is { } window)
         {
-            window.GiveBack(_tokensOfWindow - tokens, _reservedAt);
+            window.Settle(_tokensOfWindow, tokens);
         }
         else
         {
-            (_tokenWindow ?? account.Terms.TokensPerMinute)?.Correct(tokens - _tokensOfWindow);
+            account.Terms.TokensPerMinute?.Correct(tokens);
         }
 
         Settle(Unit.Tokens, _tokens, _tokensReserved, tokens);

@@ -12,6 +12,8 @@ internal sealed class RateWindow
     /// <summary>Far beyond any use; a unit's share of a minute is then still some ticks of the clock.</summary>
     public const long PerMinuteMax = 1_000_000_000;
 
+    private static readonly TimeSpan ReservedPatience = TimeSpan.FromSeconds(1);
+
     // Leaves room for one more cost without overflow.
     private const long Latest = long.MaxValue / 2;
 
@@ -24,6 +26,9 @@ internal sealed class RateWindow
 
     // When everything that was taken will have flowed off ("theoretical arrival time"). Interlocked only.
     private long _emptyAt;
+
+    // Units that are reserved and not settled. Nothing of them flows off: they are not used yet. Interlocked only.
+    private long _reserved;
 
     /// <param name="perMinute">The limit, 1 to <see cref="PerMinuteMax"/>.</param>
     /// <param name="clock">Its monotonic time is what counts.</param>
@@ -42,7 +47,7 @@ internal sealed class RateWindow
     public long Now => _clock.GetTimestamp();
 
     /// <summary>Units that could be taken at once, now.</summary>
-    public long Remaining => Math.Max(0, (_full - Level) / _unit);
+    public long Remaining => RemainingAt(Level);
 
     /// <summary>How long until the whole minute's worth is there again.</summary>
     public TimeSpan FullIn => TimeOf(Level);
@@ -51,13 +56,12 @@ internal sealed class RateWindow
     public RateLevel Look()
     {
         var level = Level;
-        var remaining = Math.Max(0, (_full - level) / _unit);
-        return new RateLevel(
-            PerMinute, remaining, TimeOf(((remaining + 1) * _unit) + level - _full), TimeOf(level));
+        var next = (Math.Max(0, (_full - level) / _unit) + 1) * _unit;
+        return new RateLevel(PerMinute, RemainingAt(level), TimeOf(next + level - _full), TimeOf(level));
     }
 
     /// <summary>Whether nothing that was taken is still to flow off: forgetting the window changes nothing.</summary>
-    public bool IsAtRest => Level == 0;
+    public bool IsAtRest => Level == 0 && Interlocked.Read(ref _reserved) == 0;
 
     /// <summary>Takes the units, or says how long to wait for them. More than a minute's worth never passes.</summary>
     public bool TryTake(long units, out TimeSpan wait)
@@ -97,6 +101,47 @@ internal sealed class RateWindow
     /// <param name="takenAt">Ticks of the monotonic clock, from before they were taken.</param>
     public void GiveBack(long units, long takenAt) =>
         Move(-Math.Max(0, CostOf(units) - Math.Max(0, _clock.GetTimestamp() - takenAt)));
+
+    /// <summary>
+    /// Reserves units of which it is not known yet whether they will be used. What was used, what is reserved and these
+    /// never are more than a minute's worth together.
+    /// </summary>
+    /// <param name="units">The most that may be used.</param>
+    /// <param name="wait">
+    /// How long until they could be there; infinite when they are more than a minute's worth. When others have reserved
+    /// too much, nobody knows, and it is a second.
+    /// </param>
+    public bool TryReserve(long units, out TimeSpan wait)
+    {
+        wait = units > PerMinute ? Timeout.InfiniteTimeSpan : TimeSpan.Zero;
+        if (units > PerMinute)
+        {
+            return false;
+        }
+
+        // First reserved, then looked at: of two at once both may see too much, but never both too little.
+        var reserved = Interlocked.Add(ref _reserved, units);
+        var excess = Level + CostOf(reserved) - _full;
+        if (excess <= 0)
+        {
+            return true;
+        }
+
+        Interlocked.Add(ref _reserved, -units);
+        wait = CostOf(reserved) > _full ? ReservedPatience : TimeOf(excess);
+        return false;
+    }
+
+    /// <summary>So much was used of what was reserved; it flows off from now on.</summary>
+    public void Settle(long reserved, long used)
+    {
+        // In this order, so that for a moment too much is seen and never too little.
+        Correct(used);
+        Interlocked.Add(ref _reserved, -reserved);
+    }
+
+    private long RemainingAt(long level) =>
+        Math.Max(0, ((_full - level) / _unit) - Interlocked.Read(ref _reserved));
 
     private long Level => Math.Max(0, Interlocked.Read(ref _emptyAt) - _clock.GetTimestamp());
 

@@ -42,13 +42,15 @@ internal sealed class ExchangeMeter(
         if (exchange.Answer is not { } answer)
         {
             // Not waited for; or an error, a file, a realtime session that was counted turn by turn.
+            exchange.Model ??= WasNotWaitedFor(exchange) ? ModelInBody(exchange) : null;
             CountOr(exchange, null, isCounted: WasNotWaitedFor(exchange) && RequestJudge.MustCapture(exchange));
             return;
         }
 
         var facts = answer.Finish(isComplete: exchange.Outcome != Outcome.Truncated);
         (exchange.Usage, exchange.UsageFaults) = (facts.Usage, facts.Faults);
-        (exchange.RequestModel, exchange.Model) = (exchange.Model, facts.Model ?? exchange.Model);
+        exchange.RequestModel = exchange.Model ?? (facts.Model is null ? ModelInBody(exchange) : null);
+        exchange.Model = facts.Model ?? exchange.RequestModel;
         exchange.ServiceTier = facts.ServiceTier ?? exchange.Facts?.ServiceTier;
         CountOr(exchange, answer, isCounted: IsCountable(exchange)
             && (facts.Usage.Source == UsageSource.Unknown || facts.IsOnlyOfPrompt));
@@ -119,6 +121,14 @@ internal sealed class ExchangeMeter(
         }
     }
 
+    /// <summary>
+    /// The model that the request names, where nobody had to know it before: the answer does not name one, but what was
+    /// used has a price all the same.
+    /// </summary>
+    private static string? ModelInBody(Exchange exchange) => exchange.Capture is { BytesBeyond: 0 } capture
+        ? RequestFacts.Read(exchange.Operation, exchange.Http.Request.ContentType, capture.Body).Model
+        : null;
+
     /// <summary>Whether the provider did answer, in a form whose text we can read.</summary>
     private static bool IsCountable(Exchange exchange) =>
         exchange.Status is >= 200 and < 300
@@ -177,7 +187,9 @@ internal sealed class ExchangeMeter(
         var completionBytes = (counting.Text?.Bytes ?? 0) + (counting.Text?.BytesBeyond ?? 0);
         var prompt = exchange.Usage.Source == UsageSource.Reported
             ? exchange.Usage.Prompt
-            : exchange.RequestBytes / BytesPerToken;
+            : Math.Min(
+                exchange.RequestBytes / BytesPerToken,
+                prices.Find(exchange.Model, serviceTier: null)?.ContextWindow ?? long.MaxValue);
         Finish(counting, prompt, completionBytes / BytesPerToken);
     }
 

@@ -26,6 +26,11 @@ internal sealed class RequestJudge(BodyJudge bodies, PriceTable prices, LimitsOp
         var (token, project) = (grant.Account.Terms.Limits, grant.Project.Account.Terms.Limits);
         var endpoint = route.EndpointOf(exchange.Target);
         exchange.Operation = ApiOperation.Of(exchange.Method, endpoint);
+        if (exchange.Operation.Model == ModelPlace.Query)
+        {
+            exchange.Model = ModelOf(exchange.Target.Query.ToString());
+        }
+
         if (ReferenceEquals(token, LimitSet.None) && ReferenceEquals(project, LimitSet.None))
         {
             return null;
@@ -147,11 +152,6 @@ internal sealed class RequestJudge(BodyJudge bodies, PriceTable prices, LimitsOp
         if (exchange.Limits.CountTokens && operation.Metering == Metering.Opaque)
         {
             return Refusal.UsageNotMeasurable;
-        }
-
-        if (operation.Model == ModelPlace.Query)
-        {
-            exchange.Model = ModelOf(exchange.Target.Query.ToString());
         }
 
         return exchange.Limits.NameModels && operation.Model is ModelPlace.Elsewhere or ModelPlace.Query

@@ -22,6 +22,25 @@ public sealed class PriceTests(MeterRig rig) : IClassFixture<MeterRig>
     }
 
     [Fact]
+    public async Task An_answer_without_a_model_has_the_price_of_the_one_that_was_asked_for()
+    {
+        const string Json = """{"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":100}}""";
+        var token = await rig.TokenAsync();
+        var route = rig.DoesAt("chat/completions", static async exchange =>
+        {
+            await exchange.ReadBodyAsync();
+            await exchange.WriteAsync(
+                $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {Json.Length}\r\n\r\n{Json}");
+        });
+
+        await rig.AskAsync(
+            token, "/raw" + route.Path, Question.Replace("nobody-knows", "gpt-4o", StringComparison.Ordinal));
+
+        Assert.Equal("0.003500", (await rig.LineAsync(token)).Cost);
+        Assert.Equal(0L, Metered.Number(await rig.RowAsync(token), "unpriced_requests"));
+    }
+
+    [Fact]
     public async Task A_cost_that_is_known_does_not_hide_one_that_is_not()
     {
         var token = await rig.TokenAsync();

@@ -123,6 +123,12 @@ internal static partial class Server
         app.UseFailureBoundary();   // outermost: whatever escapes becomes one answer and one log line
         app.UseFrontDoor(managementToken);  // id, front gate, and what is for a provider → ProxyPipeline
         app.UseRouting();
+        MapOwn(app);
+    }
+
+    /// <summary>Everything that the proxy answers itself.</summary>
+    public static void MapOwn(WebApplication app)
+    {
         app.MapHealth();            // /health, /ready, /live
         app.MapApiDescription();    // /openapi.json
         app.MapApiPage();           // /docs

@@ -162,7 +162,7 @@ internal static class StrictJson
         type.Properties.FirstOrDefault(member => member.Name == name);
 
     private static Problem Describe(JsonException failure, JsonTypeInfo type) =>
-        failure.Path is ['$', '.', .. var name] && Find(type, name) is { } member
+        failure.Path is ['$', '.', .. var path] && Find(type, path.Split('.', '[')[0]) is { } member
             ? Problems.InvalidField(member.Name, Expectation(member))
             : Problems.InvalidJson(
                 $"The body is not valid JSON at line {failure.LineNumber + 1}, byte {failure.BytePositionInLine + 1}.");

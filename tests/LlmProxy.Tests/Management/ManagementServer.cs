@@ -6,6 +6,11 @@ using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using LlmProxy.Limits;
+using LlmProxy.Telemetry;
+using LlmProxy.Settings;
+using LlmProxy.Proxying;
+using LlmProxy.Providers;
+using LlmProxy.Http;
 using LlmProxy.Management;
 using LlmProxy.Projects;
 using LlmProxy.Secrets;
@@ -66,6 +71,10 @@ internal sealed class ManagementServer : IAsyncDisposable
         builder.Services.AddSingleton<TimeProvider>(clock);
         builder.Services.AddStorage(new StorageOptions(database));
         builder.Services.AddSecrets(new SecretsOptions(key: null, previousKey: null));
+        builder.Services.AddSingleton(FrontOptions.Read(Settings()));
+        builder.Services.AddSingleton(TelemetryOptions.Read(Settings())).AddSingleton<LogQueue>();
+        builder.Services.AddProviders(ProviderOptions.Read(Settings()));
+        builder.Services.AddProxying().AddExplainApi();
         builder.Services.AddLimits(LimitsOptions.None);
         builder.Services.AddProjects().AddProjectsApi();
         builder.Services.AddTokens().AddTokensApi();
@@ -170,15 +179,14 @@ internal sealed class ManagementServer : IAsyncDisposable
 
     private static string PathOfDatabase(DirectoryInfo folder) => Path.Combine(folder.FullName, "test.db");
 
+    /// <summary>Nothing is set.</summary>
+    private static SettingsReader Settings() => new(
+        new Dictionary<string, string?>(StringComparer.Ordinal), new Dictionary<string, string>(StringComparer.Ordinal),
+        []);
+
     private static void Map(WebApplication app)
     {
-        app.MapHealth();
-        app.MapApiDescription();
-        app.MapApiPage();
-        var manage = app.MapManagement();
-        manage.MapProjects();
-        manage.MapTokens();
-        manage.MapUsage();
+        Server.MapOwn(app);
 
         // Stands for the proxy path, which takes whatever nothing else does.
         app.Map("/{**path}", static () => "the proxy");

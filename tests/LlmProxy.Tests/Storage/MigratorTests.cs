@@ -37,6 +37,23 @@ public sealed class MigratorTests : IDisposable
     }
 
     [Fact]
+    public void What_tokens_have_used_before_is_their_projects_use_too()
+    {
+        Run([Migrator.Scripts()[0]]);
+        Sql.Run(_connection, """
+            INSERT INTO projects VALUES ('p', 'n', 's', 'k', 1, NULL, 0, 0, 1), ('q', 'm', 's', 'k', 1, NULL, 0, 0, 1);
+            INSERT INTO tokens VALUES
+                ('a', 'a', 'p', 1, 0, NULL, 3, 70, NULL, 0, 0, 1), ('b', 'b', 'p', 1, 0, 9, 4, 50, NULL, 0, 0, 1);
+            """);
+
+        Run(Migrator.Scripts());
+
+        Assert.Equal(
+            ["7 70", "0 never"],
+            Sql.Texts(_connection, "SELECT request_count || ' ' || COALESCE(last_used_at, 'never') FROM projects"));
+    }
+
+    [Fact]
     public void Runs_each_script_once()
     {
         Run([new SqlScript("0001.sql", "CREATE TABLE one (id INTEGER);")]);

@@ -26,3 +26,8 @@ ALTER TABLE projects ADD COLUMN request_count       INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE projects ADD COLUMN token_count         INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE projects ADD COLUMN cost                INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE projects ADD COLUMN last_used_at        INTEGER NULL;
+
+-- What its tokens have used before is a project's use too.
+UPDATE projects SET
+    request_count = (SELECT COALESCE(SUM(request_count), 0) FROM tokens WHERE project_id = projects.id),
+    last_used_at = (SELECT MAX(last_used_at) FROM tokens WHERE project_id = projects.id);

@@ -22,6 +22,7 @@ internal static class LimitHeaders
     // An Integer has 15 digits at most (RFC 9651 §3.3.1), and a field with a longer one is ignored as a whole.
     private const long IntegerMax = 999_999_999_999_999;
 
+    [SkipLocalsInit]
     public static void Write(IHeaderDictionary headers, Account token, Account project, TimeSpan expiresIn)
     {
         var seconds = Math.Max(0, (long)expiresIn.TotalSeconds);
@@ -32,18 +33,19 @@ internal static class LimitHeaders
             return;
         }
 
+        var (policy, roof) = (ofToken.Limits.PolicyOf(token.Id.Kind), ofProject.Limits.PolicyOf(project.Id.Kind));
+        Add(headers, Policy, policy.Length == 0 ? roof : roof.Length == 0 ? policy : $"{policy}, {roof}");
+
         // On the stack: these texts were most of what a limited request costs more than another one.
         var text = new DefaultInterpolatedStringHandler(
             0, 0, CultureInfo.InvariantCulture, stackalloc char[TextLength]);
-        AppendPolicy(ref text, token.Id.Kind, ofToken.Limits);
-        AppendPolicy(ref text, project.Id.Kind, ofProject.Limits);
-        Add(headers, Policy, ref text);
 
         var (tokenRequests, projectRequests) = (ofToken.RequestsPerMinute?.Look(), ofProject.RequestsPerMinute?.Look());
         var (tokenTokens, projectTokens) = (ofToken.TokensPerMinute?.Look(), ofProject.TokensPerMinute?.Look());
         AppendState(ref text, token, ofToken, tokenRequests, tokenTokens);
         AppendState(ref text, project, ofProject, projectRequests, projectTokens);
-        Add(headers, State, ref text);
+        Add(headers, State, text.Text.ToString());
+        text.Clear();
 
         WriteOpenAi(headers, RequestNames, Tighter(tokenRequests, projectRequests),
             Tighter(ofToken.Requests, ofProject.Requests), expiresIn);
@@ -56,8 +58,9 @@ internal static class LimitHeaders
     /// registry has no unit for tokens and none for money; without one they would be taken for requests, so they have
     /// our own.
     /// </summary>
-    private static void AppendPolicy(ref DefaultInterpolatedStringHandler text, AccountKind kind, LimitSet limits)
+    public static string PolicyOf(AccountKind kind, LimitSet limits)
     {
+        var text = new DefaultInterpolatedStringHandler(0, 0, CultureInfo.InvariantCulture);
         var owner = LimitRefusals.NameOf(kind);
         AppendItem(ref text, owner, "requests-per-minute", "q", limits.RequestsPerMinute, ";w=60");
         AppendItem(ref text, owner, "tokens-per-minute", "q", limits.TokensPerMinute, ";w=60;qu=\"tokens\"");
@@ -65,6 +68,7 @@ internal static class LimitHeaders
         AppendItem(ref text, owner, "requests", "q", limits.MaxRequests, string.Empty);
         AppendItem(ref text, owner, "tokens", "q", limits.MaxTokens, ";qu=\"tokens\"");
         AppendItem(ref text, owner, "cost", "q", limits.MaxCost, ";qu=\"micro-dollars\"");
+        return text.ToStringAndClear();
     }
 
     private static void AppendState(
@@ -110,13 +114,12 @@ internal static class LimitHeaders
         }
     }
 
-    private static void Add(IHeaderDictionary headers, string name, ref DefaultInterpolatedStringHandler text)
+    private static void Add(IHeaderDictionary headers, string name, string value)
     {
-        if (!text.Text.IsEmpty)
+        if (value.Length > 0)
         {
             // The provider may have limits of its own to tell of: its lines stay, ours come after.
-            headers[name] = StringValues.Concat(headers[name], text.Text.ToString());
-            text.Clear();
+            headers[name] = StringValues.Concat(headers[name], value);
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using LlmProxy.Http;
 using LlmProxy.Providers;
 using Microsoft.Extensions.Primitives;
@@ -8,9 +10,19 @@ namespace LlmProxy.Limits;
 /// The limits of a token or of a project, as they were set; null is no limit. A project's are a roof over its tokens:
 /// both must allow a request.
 /// </summary>
-internal sealed record LimitSet
+/// <remarks>Tokens that are alike share one: many are made by one program, and lists are heavy.</remarks>
+internal sealed class LimitSet
 {
+    // Full is full: then every row has a set of its own, as if nothing were shared.
+    private const int SharedMax = 1_024;
+
     public static readonly LimitSet None = new();
+
+    private static readonly ConcurrentDictionary<Row, LimitSet> Shared = new();
+    private static int _sharedCount;
+
+    private string? _policyOfToken;
+    private string? _policyOfProject;
 
     /// <summary>Requests, for good.</summary>
     public long? MaxRequests { get; init; }
@@ -39,6 +51,11 @@ internal sealed record LimitSet
 
     /// <summary>Whether the number of tokens of a request must be known before it is forwarded.</summary>
     public bool CountsTokens => MaxTokens is not null || TokensPerMinute is not null || MaxCost is not null;
+
+    /// <summary>The limits as <c>RateLimit-Policy</c> lists them; empty when there are none.</summary>
+    public string PolicyOf(AccountKind kind) => kind == AccountKind.Token
+        ? _policyOfToken ??= LimitHeaders.PolicyOf(kind, this)
+        : _policyOfProject ??= LimitHeaders.PolicyOf(kind, this);
 
     /// <summary>Judges what a request's head says: where it goes, and from which page it comes.</summary>
     /// <param name="endpoint">The decoded path behind the provider's name.</param>
@@ -78,27 +95,59 @@ internal sealed record LimitSet
         return Refusal.ModelNotAllowed with { Param = "model" };
     }
 
-    /// <summary>The limits of a row; one object for all rows that have none.</summary>
+    /// <summary>The limits of a row; one object for all rows that have the same.</summary>
     public static LimitSet Of(IStoredLimits row)
     {
-        var set = new LimitSet
+        var key = new Row(
+            row.MaxRequests, row.RequestsPerMinute, row.MaxConcurrent, row.MaxTokens, row.TokensPerMinute, row.MaxCost,
+            row.AllowedModels, row.AllowedEndpoints, row.AllowedOrigins);
+        if (key == default)
         {
-            MaxRequests = row.MaxRequests,
-            RequestsPerMinute = row.RequestsPerMinute,
-            MaxConcurrent = row.MaxConcurrent,
-            MaxTokens = row.MaxTokens,
-            TokensPerMinute = row.TokensPerMinute,
-            MaxCost = row.MaxCost,
-            AllowedModels = StoredList.Read(row.AllowedModels) is { } models
-                ? [.. models.Select(static pattern => Glob.Parse(pattern, out _)).OfType<Glob>()]
-                : null,
-            AllowedEndpoints = StoredList.Read(row.AllowedEndpoints) is { } endpoints
-                ? new EndpointList(endpoints)
-                : null,
-            AllowedOrigins = StoredList.Read(row.AllowedOrigins),
-        };
-        return set == None ? None : set;
+            return None;
+        }
+
+        if (Shared.TryGetValue(key, out var known))
+        {
+            return known;
+        }
+
+        var set = Read(key);
+        if (Volatile.Read(ref _sharedCount) < SharedMax && Shared.TryAdd(key, set))
+        {
+            Interlocked.Increment(ref _sharedCount);
+        }
+
+        return set;
     }
+
+    private static LimitSet Read(in Row row) => new()
+    {
+        MaxRequests = row.MaxRequests,
+        RequestsPerMinute = row.RequestsPerMinute,
+        MaxConcurrent = row.MaxConcurrent,
+        MaxTokens = row.MaxTokens,
+        TokensPerMinute = row.TokensPerMinute,
+        MaxCost = row.MaxCost,
+        AllowedModels = StoredList.Read(row.AllowedModels) is { } models
+            ? [.. models.Select(static pattern => Glob.Parse(pattern, out _)).OfType<Glob>()]
+            : null,
+        AllowedEndpoints = StoredList.Read(row.AllowedEndpoints) is { } endpoints
+            ? new EndpointList(endpoints)
+            : null,
+        AllowedOrigins = StoredList.Read(row.AllowedOrigins),
+    };
+
+    [StructLayout(LayoutKind.Auto)]
+    private readonly record struct Row(
+        long? MaxRequests,
+        long? RequestsPerMinute,
+        long? MaxConcurrent,
+        long? MaxTokens,
+        long? TokensPerMinute,
+        long? MaxCost,
+        string? AllowedModels,
+        string? AllowedEndpoints,
+        string? AllowedOrigins);
 }
 
 /// <summary>The limits as the tables <c>tokens</c> and <c>projects</c> hold them.</summary>

@@ -23,10 +23,11 @@ internal sealed class AnswerReader : IDisposable
     private readonly Format _format;
     private readonly bool _isUnreadable;
     private readonly Inflation? _inflation;
-    private readonly AnswerWalk _walk = new(collectsText: true);
+    private readonly AnswerWalk _walk = AnswerWalk.Rent();
 
     private SseFrames _frames;
     private bool _isBroken;
+    private bool _isDisposed;
     private int _markMatched;
 
     // Of "[DONE]" so many bytes are read, when the event began with it; NoMarker when it did not.
@@ -128,9 +129,12 @@ internal sealed class AnswerReader : IDisposable
 
     public void Dispose()
     {
-        _isBroken = true;
-        _inflation?.Dispose();
-        _walk.Dispose();
+        if (!_isDisposed)
+        {
+            (_isDisposed, _isBroken) = (true, true);
+            _inflation?.Dispose();
+            _walk.Return();
+        }
     }
 
     private static Format FormatOf(string? contentType)

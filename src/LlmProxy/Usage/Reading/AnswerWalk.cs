@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 
 namespace LlmProxy.Usage.Reading;
@@ -11,6 +12,10 @@ internal sealed class AnswerWalk : IDisposable
     private const int ModelBytesMax = 128;
     private const int TierBytesMax = 32;
     private const int OutputsMax = 1_000_000;
+
+    // A walk is a kilobyte of small buffers, and one is needed for each answer.
+    private const int PooledMax = 256;
+    private static readonly ConcurrentQueue<AnswerWalk> Pool = new();
 
     private readonly JsonScan _scan = new();
     private readonly TextCollector? _text;
@@ -41,6 +46,21 @@ internal sealed class AnswerWalk : IDisposable
 
     /// <param name="collectsText">Whether <see cref="TakeText"/> is going to be asked.</param>
     public AnswerWalk(bool collectsText) => _text = collectsText ? new TextCollector() : null;
+
+    /// <summary>One that collects text, as good as new. It goes back with <see cref="Return"/>.</summary>
+    public static AnswerWalk Rent() => Pool.TryDequeue(out var pooled) ? pooled : new AnswerWalk(collectsText: true);
+
+    /// <summary>Nobody uses it any more.</summary>
+    public void Return()
+    {
+        EndDocument();
+        ResetAnswer();
+        Dispose();
+        if (Pool.Count < PooledMax)
+        {
+            Pool.Enqueue(this);
+        }
+    }
 
     /// <summary>What the document calls itself.</summary>
     public EventKind Kind { get; private set; }

@@ -77,7 +77,7 @@ internal sealed class TextCollector : IDisposable
             _texts[place].Return();
         }
 
-        _count = 0;
+        (_count, _kept, BytesBeyond, _stagedBeyond) = (0, 0, 0, 0);
     }
 
     private int PlaceOf(long number)

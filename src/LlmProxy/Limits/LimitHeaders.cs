@@ -33,8 +33,7 @@ internal static class LimitHeaders
             return;
         }
 
-        var (policy, roof) = (ofToken.Limits.PolicyOf(token.Id.Kind), ofProject.Limits.PolicyOf(project.Id.Kind));
-        Add(headers, Policy, policy.Length == 0 ? roof : roof.Length == 0 ? policy : $"{policy}, {roof}");
+        Add(headers, Policy, ofToken.Limits.PolicyUnder(ofProject.Limits));
 
         // On the stack: these texts were most of what a limited request costs more than another one.
         var text = new DefaultInterpolatedStringHandler(
@@ -54,13 +53,20 @@ internal static class LimitHeaders
     }
 
     /// <summary>
-    /// The limits of one account as quota policies: they stay the same until somebody changes them. The draft's
+    /// The limits of a token and its project as quota policies: the same until somebody changes them. The draft's
     /// registry has no unit for tokens and none for money; without one they would be taken for requests, so they have
     /// our own.
     /// </summary>
-    public static string PolicyOf(AccountKind kind, LimitSet limits)
+    public static string PolicyOf(LimitSet token, LimitSet project)
     {
         var text = new DefaultInterpolatedStringHandler(0, 0, CultureInfo.InvariantCulture);
+        AppendPolicy(ref text, AccountKind.Token, token);
+        AppendPolicy(ref text, AccountKind.Project, project);
+        return text.ToStringAndClear();
+    }
+
+    private static void AppendPolicy(ref DefaultInterpolatedStringHandler text, AccountKind kind, LimitSet limits)
+    {
         var owner = LimitRefusals.NameOf(kind);
         AppendItem(ref text, owner, "requests-per-minute", "q", limits.RequestsPerMinute, ";w=60");
         AppendItem(ref text, owner, "tokens-per-minute", "q", limits.TokensPerMinute, ";w=60;qu=\"tokens\"");
@@ -68,7 +74,6 @@ internal static class LimitHeaders
         AppendItem(ref text, owner, "requests", "q", limits.MaxRequests, string.Empty);
         AppendItem(ref text, owner, "tokens", "q", limits.MaxTokens, ";qu=\"tokens\"");
         AppendItem(ref text, owner, "cost", "q", limits.MaxCost, ";qu=\"micro-dollars\"");
-        return text.ToStringAndClear();
     }
 
     private static void AppendState(

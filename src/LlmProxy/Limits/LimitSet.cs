@@ -21,8 +21,8 @@ internal sealed class LimitSet
     private static readonly ConcurrentDictionary<Row, LimitSet> Shared = new();
     private static int _sharedCount;
 
-    private string? _policyOfToken;
-    private string? _policyOfProject;
+    // The text that was asked for last: a token's project seldom changes its limits. Swapped as a whole.
+    private volatile PolicyText? _policy;
 
     /// <summary>Requests, for good.</summary>
     public long? MaxRequests { get; init; }
@@ -52,10 +52,21 @@ internal sealed class LimitSet
     /// <summary>Whether the number of tokens of a request must be known before it is forwarded.</summary>
     public bool CountsTokens => MaxTokens is not null || TokensPerMinute is not null || MaxCost is not null;
 
-    /// <summary>The limits as <c>RateLimit-Policy</c> lists them; empty when there are none.</summary>
-    public string PolicyOf(AccountKind kind) => kind == AccountKind.Token
-        ? _policyOfToken ??= LimitHeaders.PolicyOf(kind, this)
-        : _policyOfProject ??= LimitHeaders.PolicyOf(kind, this);
+    /// <summary>
+    /// These limits of a token, and those of its project, as <c>RateLimit-Policy</c> lists them; empty when there are
+    /// none.
+    /// </summary>
+    public string PolicyUnder(LimitSet roof)
+    {
+        if (_policy is { } known && ReferenceEquals(known.Roof, roof))
+        {
+            return known.Text;
+        }
+
+        var policy = new PolicyText(roof, LimitHeaders.PolicyOf(this, roof));
+        _policy = policy;
+        return policy.Text;
+    }
 
     /// <summary>Judges what a request's head says: where it goes, and from which page it comes.</summary>
     /// <param name="endpoint">The decoded path behind the provider's name.</param>
@@ -136,6 +147,8 @@ internal sealed class LimitSet
             : null,
         AllowedOrigins = StoredList.Read(row.AllowedOrigins),
     };
+
+    private sealed record PolicyText(LimitSet Roof, string Text);
 
     [StructLayout(LayoutKind.Auto)]
     private readonly record struct Row(

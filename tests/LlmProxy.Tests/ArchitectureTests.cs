@@ -26,14 +26,15 @@ public sealed class ArchitectureTests
         ["Storage"] = ["Secrets", "Settings"],
         ["Management"] = ["Http", "Secrets", "Settings", "Storage"],
         ["Providers"] = ["Http", "Secrets", "Settings"],
+        ["Caching"] = ["Http", "Management", "Providers", "Secrets", "Settings", "Storage"],
         ["Limits"] = ["Http", "Management", "Providers", "Settings", "Storage"],
         ["Usage"] = ["Http", "Management", "Providers", "Settings", "Storage"],
         ["Projects"] = ["Http", "Limits", "Management", "Providers", "Secrets", "Settings", "Storage"],
         ["Tokens"] = ["Http", "Limits", "Management", "Projects", "Providers", "Secrets", "Settings", "Storage"],
         ["Proxying"] =
         [
-            "Http", "Limits", "Management", "Projects", "Providers", "Secrets", "Settings", "Telemetry", "Tokens",
-            "Usage",
+            "Caching", "Http", "Limits", "Management", "Projects", "Providers", "Secrets", "Settings", "Telemetry",
+            "Tokens", "Usage",
         ],
         ["Cli"] = ["Http", "Settings"],
         ["Simulator"] = ["Settings"],

@@ -1,3 +1,5 @@
+using LlmProxy.Providers;
+
 namespace LlmProxy.Caching;
 
 /// <summary>The feature's door.</summary>
@@ -8,6 +10,11 @@ internal static class CacheFeature
         services.AddSingleton(options);
         services.AddSingleton<CacheClock>();
         services.AddSingleton<Flights>();
+        services.AddSingleton(new TapeBudget(options.BytesMax));
+        services.AddSingleton<ICacheStore>(provider =>
+            new MemoryStore(options.BytesMax, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new CacheMetrics(
+            provider.GetRequiredService<ProviderTable>(), () => provider.GetRequiredService<ICacheStore>().Size));
         return services;
     }
 }

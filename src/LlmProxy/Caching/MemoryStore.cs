@@ -49,6 +49,8 @@ internal sealed class MemoryStore : ICacheStore
         _garbage = garbage;
     }
 
+    public bool IsEmpty => Interlocked.Read(ref _entries) == 0;
+
     public CacheSize Size
     {
         get

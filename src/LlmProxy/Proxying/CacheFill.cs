@@ -25,7 +25,7 @@ internal enum FillEnd
 /// </summary>
 internal sealed class CacheFill(
     ICacheStore store, Flights flights, CacheOptions options, CacheClock cacheClock, TapeBudget budget,
-    TimeProvider clock)
+    CacheMetrics metrics, TimeProvider clock)
 {
     /// <summary>When the request is about to leave.</summary>
     public void Sending(CacheCase? wish)
@@ -47,6 +47,7 @@ internal sealed class CacheFill(
         }
 
         exchange.IsFromStore = true;
+        metrics.Of(route.Provider, wish.Endpoint).Stale();
         wish.Flight?.Tell(new FlightHead(FlightEnd.Shared, stored, IsStandIn: true));
         CacheMarks.Hit(exchange, CacheStatus.Hit(stored.FreshFor(cacheClock.Now), "stale-on-error"));
         await TellAsync(exchange, stored, grant, route);
@@ -66,6 +67,11 @@ internal sealed class CacheFill(
         if (!IsSafe(exchange.Method) && (int)answer.StatusCode < 400 && !store.IsEmpty)
         {
             await InvalidateAsync(answer, exchange, grant, route);
+        }
+
+        if (wish.MayLookUp)
+        {
+            metrics.Of(route.Provider, wish.Endpoint).Miss();
         }
 
         if (wish.Flight is not { } flight)
@@ -127,6 +133,7 @@ internal sealed class CacheFill(
         }
 
         exchange.IsFromStore = true;
+        metrics.Of(route.Provider, wish.Endpoint).Validated();
         var isStored = flights.IsCurrent(wish.Flight!) && await store.PutAsync(wish.Key, renewed);
         flights.Land(wish.Key);
         wish.Flight!.Tell(new FlightHead(FlightEnd.Shared, renewed));
@@ -170,7 +177,7 @@ internal sealed class CacheFill(
         CacheMarks.Miss(exchange, CacheStatus.Forwarded(
             wish.Forward, isStored: true, freshFor: head.FreshFor(cacheClock.Now)));
         AnswerMarks.Write(exchange, grant, route, clock);
-        var pumping = PumpAsync(answer, tape, exchange, wish, head, cutoff, route.Provider.Timeouts);
+        var pumping = PumpAsync(answer, tape, exchange, wish, head, cutoff, route);
         if (!isKnown)
         {
             await ReadOwnAsync(reader, exchange, cutoff, route.Provider.Timeouts, revoked);
@@ -198,7 +205,7 @@ internal sealed class CacheFill(
 
     private async Task PumpAsync(
         HttpResponseMessage answer, Tape tape, Exchange exchange, CacheCase wish, StoredResponse head, Cutoff cutoff,
-        ProviderTimeouts timeouts)
+        ProviderRoute route)
     {
         var isStream = AnswerRelay.IsStream(answer);
         var own = isStream && exchange.Answer is null ? ReaderFor(head) : null;
@@ -206,14 +213,14 @@ internal sealed class CacheFill(
         {
             if (!AnswerRelay.IsWithoutContent(answer))
             {
-                await CopyAsync(answer, tape, exchange, own, cutoff, timeouts);
+                await CopyAsync(answer, tape, exchange, own, cutoff, route.Provider.Timeouts);
             }
 
             var isWhole = !isStream || (own ?? exchange.Answer)?.HasEnded == true;
             tape.Complete();
             if (isWhole && tape.Whole() is { } body)
             {
-                await StoreAsync(wish, head with { Body = body, IsStream = isStream, Model = ModelOf(exchange) });
+                await StoreAsync(route, wish, head with { Body = body, IsStream = isStream, Model = ModelOf(exchange) });
             }
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
@@ -228,10 +235,11 @@ internal sealed class CacheFill(
         }
     }
 
-    private async ValueTask StoreAsync(CacheCase wish, StoredResponse response)
+    private async ValueTask StoreAsync(ProviderRoute route, CacheCase wish, StoredResponse response)
     {
         if (flights.IsCurrent(wish.Flight!) && await store.PutAsync(wish.Key, response))
         {
+            metrics.Of(route.Provider, wish.Endpoint).Stored();
             flights.Land(wish.Key);
         }
     }

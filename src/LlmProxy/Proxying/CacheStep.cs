@@ -1,5 +1,6 @@
 using LlmProxy.Caching;
 using LlmProxy.Http;
+using LlmProxy.Limits;
 using LlmProxy.Providers;
 using LlmProxy.Tokens;
 
@@ -27,7 +28,7 @@ internal enum CacheStepEnd
 /// </summary>
 internal sealed class CacheStep(
     ICacheStore store, Flights flights, CacheOptions options, CacheClock cacheClock, CacheRefresh refresh,
-    TimeProvider clock)
+    CacheMetrics metrics, CacheHits hits, TimeProvider clock)
 {
     /// <summary>
     /// What the head of a request says to the cache; null when it is off. A request that is not the cache's business
@@ -43,7 +44,7 @@ internal sealed class CacheStep(
         var request = exchange.Http.Request;
         var isSafe = exchange.Method is "GET" or "HEAD";
         var isPost = exchange.Method == "POST";
-        if ((!isSafe && !isPost) || !true)
+        if ((!isSafe && !isPost) || !grant.MayUseCache)
         {
             return Bypassing(isSafe || isPost ? Forward.Bypass : Forward.Method);
         }
@@ -222,6 +223,16 @@ internal sealed class CacheStep(
             return false;
         }
 
+        var tally = metrics.Of(route.Provider, wish.Endpoint);
+        if (reuse == Reuse.Fresh)
+        {
+            tally.Hit();
+        }
+        else
+        {
+            tally.Stale();
+        }
+
         CacheMarks.Hit(exchange, CacheStatus.Hit(stored.FreshFor(now)));
         await ServeAsync(exchange, stored, grant, route);
         if (reuse == Reuse.StaleWhileRevalidate)
@@ -251,6 +262,7 @@ internal sealed class CacheStep(
             if (head.End == FlightEnd.Shared && IsFor(exchange, wish, head)
                 && await TryShareAsync(head, exchange, grant, route, cutoff, wish.Forward))
             {
+                metrics.Of(route.Provider, wish.Endpoint).Collapsed();
                 return CacheStepEnd.Served;
             }
         }
@@ -301,6 +313,7 @@ internal sealed class CacheStep(
             return false;
         }
 
+        hits.Record(grant.TokenId, grant.Project.Id);
         CacheMarks.Hit(exchange, CacheStatus.Forwarded(forward, isCollapsed: true));
         StoredAnswer.WriteHead(exchange, response, response.Status, response.Fields, cacheClock.Now);
         exchange.Http.Response.ContentLength = tape.Length;
@@ -321,6 +334,7 @@ internal sealed class CacheStep(
 
     private async ValueTask ServeAsync(Exchange exchange, StoredResponse stored, Grant grant, ProviderRoute route)
     {
+        hits.Record(grant.TokenId, grant.Project.Id);
         exchange.Model = stored.Model;
         var answer = StoredAnswer.Begin(exchange, stored, cacheClock.Now);
         AnswerMarks.Write(exchange, grant, route, clock);

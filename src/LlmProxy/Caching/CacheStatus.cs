@@ -1,4 +1,5 @@
 using System.Globalization;
+
 namespace LlmProxy.Caching;
 
 /// <summary>Why a request went on to the provider (RFC 9211 §2.2).</summary>
@@ -29,17 +30,45 @@ internal enum Forward
     Partial,
 }
 
-/// <summary>The text of the <c>Cache-Status</c> field (RFC 9211).</summary>
+/// <summary>The text of the <c>Cache-Status</c> field (RFC 9211). The usual ones are made once.</summary>
 internal static class CacheStatus
 {
     public const string Header = "Cache-Status";
-    private const string Name = "llm-proxy";
+
+    private const string Hits = "llm-proxy; hit; ttl=";
+    private const string Forwards = "llm-proxy; fwd=";
+    private const int TtlsKept = 3_600;
+
+    private static readonly string[] Tokens =
+        ["bypass", "method", "uri-miss", "vary-miss", "miss", "request", "stale", "partial"];
+
+    private static readonly string?[] HitsByTtl = new string?[TtlsKept];
+
+    // By reason, then whether it is stored, then whether it was shared.
+    private static readonly string[] PlainForwards =
+    [
+        .. from token in Tokens
+           from stored in (string[])[string.Empty, "; stored"]
+           from collapsed in (string[])[string.Empty, "; collapsed"]
+           select Forwards + token + stored + collapsed,
+    ];
 
     /// <summary>Of an answer from the cache.</summary>
     /// <param name="freshFor">Milliseconds; negative when stale.</param>
     /// <param name="detail">A token, or null.</param>
-    public static string Hit(long freshFor, string? detail = null) =>
-        string.Create(CultureInfo.InvariantCulture, $"{Name}; hit; ttl={Math.Floor(freshFor / 1_000d)}{detail}");
+    public static string Hit(long freshFor, string? detail = null)
+    {
+        var ttl = Seconds(freshFor);
+        if (detail is not null)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"{Hits}{ttl}; detail={detail}");
+        }
+
+        // Two threads that make the same text at once make no difference.
+        return ttl is >= 0 and < TtlsKept
+            ? HitsByTtl[ttl] ??= string.Create(CultureInfo.InvariantCulture, $"{Hits}{ttl}")
+            : string.Create(CultureInfo.InvariantCulture, $"{Hits}{ttl}");
+    }
 
     /// <summary>Of an answer from the provider.</summary>
     /// <param name="forward">Why it was asked.</param>
@@ -50,6 +79,23 @@ internal static class CacheStatus
     /// <param name="detail">A token, or null.</param>
     public static string Forwarded(
         Forward forward, int? forwardStatus = null, bool isStored = false, bool isCollapsed = false,
-        long? freshFor = null, string? detail = null) =>
-        $"{Name}; fwd={forward}{forwardStatus}{isStored}{isCollapsed}{freshFor}{detail}";
+        long? freshFor = null, string? detail = null)
+    {
+        if (forwardStatus is null && freshFor is null && detail is null)
+        {
+            return PlainForwards[((int)forward * 4) + (isStored ? 2 : 0) + (isCollapsed ? 1 : 0)];
+        }
+
+        var status = forwardStatus is { } code ? string.Create(CultureInfo.InvariantCulture, $"; fwd-status={code}") : "";
+        var ttl = freshFor is { } fresh ? string.Create(CultureInfo.InvariantCulture, $"; ttl={Seconds(fresh)}") : "";
+        return string.Concat(
+            (ReadOnlySpan<string>)
+            [
+                Forwards, Tokens[(int)forward], status, isStored ? "; stored" : "", isCollapsed ? "; collapsed" : "",
+                ttl, detail is null ? "" : "; detail=", detail ?? "",
+            ]);
+    }
+
+    /// <summary>Whole seconds, of a fraction those that have begun to be stale.</summary>
+    private static long Seconds(long milliseconds) => (long)Math.Floor(milliseconds / 1_000d);
 }

@@ -1,11 +1,10 @@
-#pragma warning disable IDE0060 // The rules are still to come.
 using System.Runtime.InteropServices;
 
 namespace LlmProxy.Caching;
 
 /// <summary>
-/// What a request asks of caches (RFC 9111 §5.2.1). Seconds; null where it says nothing. What is not understood is
-/// ignored, but a number that cannot be read asks for the strictest that it could mean.
+/// What a request asks of caches (RFC 9111 §5.2.1). Seconds; null where it says nothing. What is said twice counts
+/// where it asks for more; what is not understood is ignored, but for a <c>max-age</c>, which then is 0.
 /// </summary>
 /// <param name="NoStore">Neither the request nor its answer is to be kept.</param>
 /// <param name="NoCache">No stored answer without its validation.</param>
@@ -26,5 +25,54 @@ internal readonly record struct RequestDirectives(
     /// <summary>
     /// Reads <c>Cache-Control</c>, or where there is none <c>Pragma: no-cache</c> (RFC 9111 §5.4). Allocates nothing.
     /// </summary>
-    public static RequestDirectives Read(IHeaderDictionary headers) => None;
+    public static RequestDirectives Read(IHeaderDictionary headers)
+    {
+        var lines = headers.CacheControl;
+        var isPragma = lines.Count == 0;
+        if (isPragma)
+        {
+            lines = headers.Pragma;
+            if (lines.Count == 0)
+            {
+                return None;
+            }
+        }
+
+        var read = None;
+        for (var i = 0; i < lines.Count; i++)
+        {
+            var directives = new DirectiveReader(lines[i]);
+            while (directives.MoveNext())
+            {
+                if (!isPragma)
+                {
+                    read = read.With(directives);
+                }
+                else if (directives.Is("no-cache"))
+                {
+                    read = read with { NoCache = true };
+                }
+            }
+        }
+
+        return read;
+    }
+
+    private RequestDirectives With(in DirectiveReader directive) =>
+        directive.Is("no-cache") ? this with { NoCache = true }
+        : directive.Is("no-store") ? this with { NoStore = true }
+        : directive.Is("only-if-cached") ? this with { OnlyIfCached = true }
+        : directive.Is("max-age") ? this with { MaxAge = Least(MaxAge, directive.SecondsOr(0)) }
+        : directive.Is("max-stale")
+            ? this with { MaxStale = Least(MaxStale, directive.SecondsOr(directive.HasValue ? null : long.MaxValue)) }
+        : directive.Is("min-fresh") ? this with { MinFresh = Greatest(MinFresh, directive.SecondsOr(null)) }
+        : directive.Is("stale-if-error")
+            ? this with { StaleIfError = Least(StaleIfError, directive.SecondsOr(null)) }
+        : this;
+
+    private static long? Least(long? one, long? other) =>
+        one is null || other is null ? one ?? other : Math.Min(one.Value, other.Value);
+
+    private static long? Greatest(long? one, long? other) =>
+        one is null || other is null ? one ?? other : Math.Max(one.Value, other.Value);
 }

@@ -1,81 +1,165 @@
-#pragma warning disable IDE0060 // The rules are still to come.
-using System.Runtime.InteropServices;
+using System.Collections.Frozen;
 
 namespace LlmProxy.Caching;
-
-/// <summary>Why an answer is not stored.</summary>
-internal enum NotStored
-{
-    /// <summary>It is.</summary>
-    None,
-
-    /// <summary>Answers to this method are not stored.</summary>
-    Method,
-
-    /// <summary>This status is not stored: it is not final, partial, or must be understood and is not.</summary>
-    Status,
-
-    /// <summary>The request forbids it.</summary>
-    RequestNoStore,
-
-    /// <summary>The answer forbids it.</summary>
-    NoStore,
-
-    /// <summary>It is for one user.</summary>
-    Private,
-
-    /// <summary>The request carried a credential of the client's own, and the answer does not allow sharing.</summary>
-    Authorization,
-
-    /// <summary>It differs by what no cache can see.</summary>
-    VaryAny,
-
-    /// <summary>Nobody said how long it is fresh.</summary>
-    NoLifetime,
-
-    /// <summary>It was stale when it came, and cannot be validated.</summary>
-    Stale,
-}
-
-/// <summary>A request and the head of its answer, of which is asked whether it may be stored.</summary>
-/// <param name="Method">The request's.</param>
-/// <param name="Request">The client's header fields.</param>
-/// <param name="Directives">What the request asks of caches.</param>
-/// <param name="Status">The final one.</param>
-/// <param name="Answer">The head as it came, without what is about the connection and without <c>Set-Cookie</c>.</param>
-/// <param name="RequestedAt">Milliseconds of the <see cref="CacheClock"/>, before the request was sent.</param>
-/// <param name="ReceivedAt">Milliseconds of the <see cref="CacheClock"/>, when the head was there.</param>
-/// <param name="Endpoint">See <see cref="StoredResponse.Endpoint"/>.</param>
-/// <param name="Model">See <see cref="StoredResponse.Model"/>.</param>
-/// <param name="AssignedLifetime">How long it is fresh when it says nothing about that itself.</param>
-/// <param name="HadForeignAuthorization">
-/// An <c>Authorization</c> of the client's own went upstream: RFC 9111 §3.5 applies.
-/// </param>
-/// <param name="Options">How answers are cached.</param>
-[StructLayout(LayoutKind.Auto)]
-internal readonly record struct StoringCase(
-    string Method,
-    IHeaderDictionary Request,
-    RequestDirectives Directives,
-    int Status,
-    IReadOnlyList<HeaderField> Answer,
-    long RequestedAt,
-    long ReceivedAt,
-    string Endpoint,
-    string? Model,
-    TimeSpan? AssignedLifetime,
-    bool HadForeignAuthorization,
-    CacheOptions Options);
 
 /// <summary>Whether an answer may be stored (RFC 9111 §3), and as what.</summary>
 internal static class Storing
 {
+    // RFC 9111 §3.1: about this hop and its credentials. Age becomes a part of what is stored.
+    private static readonly FrozenSet<string> NeverStored = FrozenSet.ToFrozenSet(
+        ["Age", "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization"],
+        StringComparer.OrdinalIgnoreCase);
+
+    // What must-understand asks for: codes whose meaning for caches we know (RFC 9110 §15).
+    private static readonly FrozenSet<int> Understood = FrozenSet.ToFrozenSet(
+    [
+        200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410,
+        411, 413, 414, 415, 417, 421, 422, 426, 500, 501, 502, 503, 504, 505,
+    ]);
+
     /// <summary>
     /// The answer as it is to be stored, without its body; null when it must not be, or would be of no use.
     /// </summary>
     public static StoredResponse? Judge(in StoringCase @case, out NotStored reason)
     {
-        reason = NotStored.NoLifetime;
-        return null;
+        reason = JudgeRequest(@case);
+        return reason == NotStored.None
+            ? Describe(@case, @case.Status, @case.Answer, ReadOnlyMemory<byte>.Empty, out reason)
+            : null;
     }
+
+    /// <summary>The same for fields that are not all of this answer, and without a look at the request.</summary>
+    /// <param name="case">The request, its answer, and the circumstances.</param>
+    /// <param name="status">What is stored, or to be.</param>
+    /// <param name="fields">What is stored, or to be.</param>
+    /// <param name="body">What is stored.</param>
+    /// <param name="reason">Why not.</param>
+    public static StoredResponse? Describe(
+        in StoringCase @case, int status, IReadOnlyList<HeaderField> fields, ReadOnlyMemory<byte> body,
+        out NotStored reason)
+    {
+        var directives = ResponseDirectives.Read(fields, @case.Options.TargetedFields);
+        reason = JudgeDirectives(@case, status, directives);
+        if (reason != NotStored.None)
+        {
+            return null;
+        }
+
+        if (Variants.ReadNames(fields.Find("Vary")) is not { } varyNames)
+        {
+            reason = NotStored.VaryAny;
+            return null;
+        }
+
+        if (LifetimeOf(@case, status, fields, directives) is not { } lifetime)
+        {
+            reason = NotStored.NoLifetime;
+            return null;
+        }
+
+        var isAgeKnown = Freshness.TryReadInitialAge(fields, @case.RequestedAt, @case.ReceivedAt, out var age);
+
+        // A POST cannot be validated: a condition would mean something else there (RFC 9110 §13.1.2).
+        var canBeValidated = !HttpMethods.IsPost(@case.Method);
+        var stored = new StoredResponse
+        {
+            Status = status,
+            Fields = FieldsToStore(fields, directives, @case.ReceivedAt),
+            Body = body,
+            ReceivedAt = @case.ReceivedAt,
+            InitialAge = age,
+            Lifetime = isAgeKnown ? lifetime : 0,
+            VaryNames = varyNames,
+            VaryDigest = Variants.DigestOf(varyNames, @case.Request),
+            Endpoint = @case.Endpoint,
+            Model = @case.Model,
+            MustBeValidated = directives.NoCache,
+            MustNotBeStale = directives.MustRevalidate || directives.ProxyRevalidate || directives.SMaxAge is not null,
+            StaleWhileRevalidate = (directives.StaleWhileRevalidate ?? 0) * 1_000,
+            StaleIfError = directives.StaleIfError * 1_000,
+            ETag = canBeValidated ? Single(fields, "ETag") : null,
+            LastModified = canBeValidated ? Single(fields, "Last-Modified") : null,
+        };
+        reason = IsOfUse(stored) ? NotStored.None : NotStored.Stale;
+        return reason == NotStored.None ? stored : null;
+    }
+
+    private static NotStored JudgeRequest(in StoringCase @case)
+    {
+        if (!HttpMethods.IsGet(@case.Method)
+            && (!HttpMethods.IsPost(@case.Method) || @case.AssignedLifetime is null))
+        {
+            return NotStored.Method;
+        }
+
+        if (@case.Directives.NoStore)
+        {
+            return NotStored.RequestNoStore;
+        }
+
+        // What answers a range, a precondition or a rate says nothing about the next request; RFC 6585 forbids the rest.
+        var isFinal = @case.Status is >= 200 and not (206 or 304 or 412 or 416 or 428 or 429 or 431 or 511);
+        var mustBeWhole = HttpMethods.IsPost(@case.Method) || @case.Request.Range.Count > 0;
+        return isFinal && (@case.Status == StatusCodes.Status200OK || !mustBeWhole) ? NotStored.None : NotStored.Status;
+    }
+
+    private static NotStored JudgeDirectives(in StoringCase @case, int status, ResponseDirectives directives) =>
+        directives.MustUnderstand && !Understood.Contains(status) ? NotStored.Status
+
+        // With must-understand, no-store is for caches that do not know of it (RFC 9111 §5.2.2.3).
+        : directives.NoStore && !directives.MustUnderstand ? NotStored.NoStore
+        : directives.Private ? NotStored.Private
+        : @case.HadForeignAuthorization
+            && !directives.Public && !directives.MustRevalidate && directives.SMaxAge is null ? NotStored.Authorization
+        : NotStored.None;
+
+    /// <summary>Milliseconds; null when nobody declared any, nor that it must be validated each time.</summary>
+    private static long? LifetimeOf(
+        in StoringCase @case, int status, IReadOnlyList<HeaderField> fields, ResponseDirectives directives)
+    {
+        if (Freshness.LifetimeOf(directives, fields, @case.ReceivedAt) is { } declared)
+        {
+            return declared;
+        }
+
+        return directives.NoCache ? 0
+            : status == StatusCodes.Status200OK && @case.AssignedLifetime is { Ticks: > 0 } assigned
+                ? (long)assigned.TotalMilliseconds
+            : null;
+    }
+
+    private static List<HeaderField> FieldsToStore(
+        IReadOnlyList<HeaderField> fields, ResponseDirectives directives, long receivedAt)
+    {
+        var stored = new List<HeaderField>(fields.Count + 1);
+        foreach (var field in fields)
+        {
+            if (!NeverStored.Contains(field.Name)
+                && !directives.NoCacheFields.Contains(field.Name, StringComparer.OrdinalIgnoreCase)
+                && !directives.PrivateFields.Contains(field.Name, StringComparer.OrdinalIgnoreCase))
+            {
+                stored.Add(field);
+            }
+        }
+
+        // RFC 9110 §6.6.1 makes this the duty of whoever stores an answer without a date.
+        if (fields.Find("Date").Count == 0)
+        {
+            stored.Add(new HeaderField("Date", HttpDate.Write(receivedAt)));
+        }
+
+        return stored;
+    }
+
+    /// <summary>Whether there is any request that could be answered with it.</summary>
+    private static bool IsOfUse(StoredResponse stored) =>
+        stored.CanBeValidated
+        || (!stored.MustBeValidated
+            && (stored.FreshFor(stored.ReceivedAt) > 0
+                || (!stored.MustNotBeStale
+                    && (stored.Lifetime > 0 || stored.StaleWhileRevalidate > 0 || stored.StaleIfError > 0))));
+
+    /// <summary>The value of a field that may be there once only; null when it is not, or more often.</summary>
+    private static string? Single(IReadOnlyList<HeaderField> fields, string name) =>
+        fields.Find(name) is { Count: 1 } lines && !string.IsNullOrEmpty(lines[0]) ? lines[0] : null;
 }

@@ -26,8 +26,11 @@ const VERDICTS = {
 
 const [proxy, file] = process.argv.slice(2)
 const agent = new http.Agent({ keepAlive: true })
+
+// The suite itself would wait for ever for an answer that does not come.
+const timeout = 15_000
 const front = await startFront(proxy, process.env.SUITE_TOKEN)
-await runTests(suites, (url, init) => fetch(url, { ...init, agent }), false, `${front}/v1`)
+await runTests(suites, (url, init) => fetch(url, { ...init, agent, timeout }), false, `${front}/v1`)
 
 const raw = getResults()
 const results = suites.flatMap(suite => suite.tests
@@ -41,4 +44,6 @@ const results = suites.flatMap(suite => suite.tests
     message: Array.isArray(raw[test.id]) ? raw[test.id].join(': ') : ''
   })))
 fs.writeFileSync(file, JSON.stringify(results, null, 1))
+
+// Connections that are kept alive would keep the process too.
 process.exit()

@@ -45,7 +45,7 @@ internal static class Storing
             return null;
         }
 
-        if (Variants.ReadNames(fields.Find("Vary")) is not { } varyNames)
+        if (Variants.ReadNames(@case.Method, fields.Find("Vary")) is not { } varyNames)
         {
             reason = NotStored.VaryAny;
             return null;

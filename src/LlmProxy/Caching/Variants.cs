@@ -23,18 +23,33 @@ internal static class Variants
         "x-client-ip", "true-client-ip", "cf-connecting-ip",
     ]);
 
+    // What providers answer differently by and do not name in Vary: for whom, and in which version of the API.
+    private static readonly string[] Implied =
+        ["anthropic-beta", "anthropic-version", "openai-beta", "openai-organization", "openai-project"];
+
+    // A body means nothing without these.
+    private static readonly string[] ImpliedWithBody =
+    [
+        "accept", "anthropic-beta", "anthropic-version", "content-encoding", "content-type", "openai-beta",
+        "openai-organization", "openai-project",
+    ];
+
     /// <summary>
     /// The names that <c>Vary</c> lists, in lower case, sorted, each once, without <see cref="SameForAll"/>; null when
-    /// it says <c>*</c>, or what cannot be understood, or too many names: then the answer is for one request only.
+    /// it says <c>*</c>, or what cannot be understood, or too many names: then the answer is for one request only. Those
+    /// that providers mean and do not list are always among them.
     /// </summary>
-    public static IReadOnlyList<string>? ReadNames(StringValues vary)
+    /// <param name="method">The request's.</param>
+    /// <param name="vary">The lines of the answer's field.</param>
+    public static IReadOnlyList<string>? ReadNames(string method, StringValues vary)
     {
+        var implied = HttpMethods.IsPost(method) ? ImpliedWithBody : Implied;
         if (vary.Count == 0)
         {
-            return [];
+            return implied;
         }
 
-        var names = new SortedSet<string>(StringComparer.Ordinal);
+        var names = new SortedSet<string>(implied, StringComparer.Ordinal);
         for (var i = 0; i < vary.Count; i++)
         {
             var line = vary[i].AsSpan();
@@ -59,7 +74,7 @@ internal static class Variants
             }
         }
 
-        return names.Count == 0 ? [] : [.. names];
+        return [.. names];
     }
 
     /// <summary>What a request has in the fields of these names, normalised.</summary>
@@ -67,7 +82,7 @@ internal static class Variants
     /// <param name="request">The client's header fields.</param>
     public static Digest DigestOf(IReadOnlyList<string> varyNames, IHeaderDictionary request)
     {
-        if (varyNames.Count == 0)
+        if (!HasAny(varyNames, request))
         {
             return default;
         }
@@ -85,6 +100,19 @@ internal static class Variants
         }
 
         return Digest.Of(MemoryMarshal.AsBytes(text.WrittenSpan));
+    }
+
+    private static bool HasAny(IReadOnlyList<string> names, IHeaderDictionary request)
+    {
+        for (var i = 0; i < names.Count; i++)
+        {
+            if (request[names[i]].Count > 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>The first of these that is for the request; null when none is.</summary>

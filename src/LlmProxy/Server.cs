@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using LlmProxy.Caching;
 using LlmProxy.Cli;
 using LlmProxy.Http;
 using LlmProxy.Limits;
@@ -80,6 +81,7 @@ internal static partial class Server
             SecretsOptions.Read(settings),
             ProviderOptions.Read(settings),
             LimitsOptions.Read(settings),
+            CacheOptions.Read(settings),
             UsageOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);
@@ -103,6 +105,7 @@ internal static partial class Server
         builder.Services.AddSecrets(options.Secrets);
         builder.Services.AddProviders(options.Providers);
         builder.Services.AddLimits(options.Limits);
+        builder.Services.AddCaching(options.Caching);
         builder.Services.AddUsage(options.Usage);
         builder.Services.AddProjects();
         builder.Services.AddTokens();
@@ -111,6 +114,7 @@ internal static partial class Server
         builder.Services.AddProjectsApi();
         builder.Services.AddTokensApi();
         builder.Services.AddUsageApi();
+        builder.Services.AddCacheApi();
         builder.Services.AddProxying();
         builder.Services.AddExplainApi();
 
@@ -137,6 +141,7 @@ internal static partial class Server
         manage.MapTokens();         // /manage/tokens
         manage.MapExplain();        // /manage/tokens/{token}/explain
         manage.MapUsage();          // /manage/usage
+        manage.MapCache();          // /manage/cache
     }
 
     private static void Configure(KestrelServerOptions kestrel, FrontOptions options)
@@ -183,5 +188,6 @@ internal sealed record ServerOptions(
     SecretsOptions Secrets,
     ProviderOptions Providers,
     LimitsOptions Limits,
+    CacheOptions Caching,
     UsageOptions Usage,
     TelemetryOptions Telemetry);

@@ -84,7 +84,7 @@ internal sealed record CacheStats
 
 /// <summary>What became of requests.</summary>
 /// <param name="Hits">Answered with what was stored.</param>
-/// <param name="Stale">Answered with what was stored and stale: while it was validated, or in place of an error.</param>
+/// <param name="Stale">Answered with what was stale: while it was validated, or in place of an error.</param>
 /// <param name="Collapsed">Answered with the answer to an equal request that was under way.</param>
 /// <param name="Misses">Sent to the provider, because nothing was stored.</param>
 /// <param name="Validated">Sent to the provider, who said that what is stored is good still.</param>
@@ -99,7 +99,7 @@ internal sealed record CacheUse(
 
 /// <summary>What became of the requests for an endpoint.</summary>
 /// <param name="Provider">The provider.</param>
-/// <param name="Endpoint">The pattern of the provider file that the requests met; `other` for those that met none.</param>
+/// <param name="Endpoint">The pattern of the provider file that the requests met; `other` for none.</param>
 /// <param name="Use">What became of them.</param>
 internal sealed record EndpointCacheUse(string Provider, string Endpoint, CacheUse Use);
 

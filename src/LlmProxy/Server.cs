@@ -81,6 +81,7 @@ internal static partial class Server
             SecretsOptions.Read(settings),
             ProviderOptions.Read(settings),
             LimitsOptions.Read(settings),
+            CacheOptions.Read(settings),
             UsageOptions.Read(settings),
             CacheOptions.Read(settings),
             TelemetryOptions.Read(settings));
@@ -105,6 +106,7 @@ internal static partial class Server
         builder.Services.AddSecrets(options.Secrets);
         builder.Services.AddProviders(options.Providers);
         builder.Services.AddLimits(options.Limits);
+        builder.Services.AddCaching(options.Caching);
         builder.Services.AddUsage(options.Usage);
         builder.Services.AddCaching(options.Caching);
         builder.Services.AddProjects();
@@ -114,6 +116,7 @@ internal static partial class Server
         builder.Services.AddProjectsApi();
         builder.Services.AddTokensApi();
         builder.Services.AddUsageApi();
+        builder.Services.AddCacheApi();
         builder.Services.AddProxying();
         builder.Services.AddExplainApi();
 
@@ -140,6 +143,7 @@ internal static partial class Server
         manage.MapTokens();         // /manage/tokens
         manage.MapExplain();        // /manage/tokens/{token}/explain
         manage.MapUsage();          // /manage/usage
+        manage.MapCache();          // /manage/cache
     }
 
     private static void Configure(KestrelServerOptions kestrel, FrontOptions options)
@@ -186,6 +190,7 @@ internal sealed record ServerOptions(
     SecretsOptions Secrets,
     ProviderOptions Providers,
     LimitsOptions Limits,
+    CacheOptions Caching,
     UsageOptions Usage,
     CacheOptions Caching,
     TelemetryOptions Telemetry);

@@ -1,3 +1,4 @@
+using LlmProxy.Caching.Redis;
 using LlmProxy.Providers;
 
 namespace LlmProxy.Caching;
@@ -11,10 +12,20 @@ internal static class CacheFeature
         services.AddSingleton<CacheClock>();
         services.AddSingleton<Flights>();
         services.AddSingleton(new TapeBudget(options.BytesMax));
-        services.AddSingleton<ICacheStore>(provider =>
-            new MemoryStore(options.BytesMax, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new CacheMetrics(
             provider.GetRequiredService<ProviderTable>(), () => provider.GetRequiredService<ICacheStore>().Size));
-        return services;
+        services.AddSingleton(provider => new CacheDesk(
+            options,
+            provider.GetRequiredService<CacheMetrics>(),
+            options.IsOn ? provider.GetRequiredService<ICacheStore>() : null,
+            provider.GetRequiredService<Flights>(),
+            provider.GetService<RedisStore>() is { } redis ? () => redis.IsUp : null));
+        return options is { IsOn: true, Backend: CacheBackend.Redis }
+            ? services.AddRedisStore(options, provider => MemoryFor(options, provider))
+                .AddSingleton<ICacheStore>(static provider => provider.GetRequiredService<RedisStore>())
+            : services.AddSingleton<ICacheStore>(provider => MemoryFor(options, provider));
     }
+
+    private static MemoryStore MemoryFor(CacheOptions options, IServiceProvider provider) =>
+        new(options.BytesMax, provider.GetRequiredService<TimeProvider>());
 }

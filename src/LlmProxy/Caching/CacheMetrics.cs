@@ -13,7 +13,6 @@ internal sealed class CacheMetrics : IDisposable
     /// <summary>The endpoint of requests that meet no pattern.</summary>
     public const string Other = "other";
 
-    private readonly Meter _meter = new("LlmProxy.Caching");
     private readonly FrozenDictionary<Provider, ProviderTallies> _providers;
 
     /// <param name="providers">Whose requests are counted.</param>
@@ -33,13 +32,15 @@ internal sealed class CacheMetrics : IDisposable
             static counts => counts.Validated);
         Count("bypassed", "{request}", "Requests that the cache was not asked for.", static counts => counts.Bypassed);
         Count("stored", "{response}", "Answers that were stored.", static counts => counts.Stored);
-        _meter.CreateObservableCounter("llm_proxy.cache.evicted", () => size().Evicted, "{response}",
+        Meter.CreateObservableCounter("llm_proxy.cache.evicted", () => size().Evicted, "{response}",
             "Answers that made room for others in memory.");
-        _meter.CreateObservableUpDownCounter("llm_proxy.cache.entries", () => size().Entries, "{response}",
+        Meter.CreateObservableUpDownCounter("llm_proxy.cache.entries", () => size().Entries, "{response}",
             "Answers in memory.");
-        _meter.CreateObservableUpDownCounter("llm_proxy.cache.size", () => size().Bytes, "By",
+        Meter.CreateObservableUpDownCounter("llm_proxy.cache.size", () => size().Bytes, "By",
             "What the answers in memory take.");
     }
+
+    public Meter Meter { get; } = new("LlmProxy.Caching");
 
     /// <summary>In the order of the provider file.</summary>
     public IReadOnlyList<CacheTally> All { get; }
@@ -49,10 +50,10 @@ internal sealed class CacheMetrics : IDisposable
     /// <param name="endpoint">The decoded path behind the provider's name.</param>
     public CacheTally Of(Provider provider, ReadOnlySpan<char> endpoint) => _providers[provider].Of(endpoint);
 
-    public void Dispose() => _meter.Dispose();
+    public void Dispose() => Meter.Dispose();
 
     private void Count(string name, string unit, string meaning, Func<CacheCounts, long> read) =>
-        _meter.CreateObservableCounter($"llm_proxy.cache.{name}", () => Measure(read), unit, meaning);
+        Meter.CreateObservableCounter($"llm_proxy.cache.{name}", () => Measure(read), unit, meaning);
 
     /// <summary>What never happened is not listed.</summary>
     private IEnumerable<Measurement<long>> Measure(Func<CacheCounts, long> read)

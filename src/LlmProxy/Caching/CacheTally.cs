@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace LlmProxy.Caching;
 
-/// <summary>What became of the requests for one endpoint of a provider. Any number of threads may count at a time.</summary>
+/// <summary>
+/// What became of the requests for one endpoint of a provider. Any number of threads may count at a time.
+/// </summary>
 /// <param name="provider">Its name.</param>
 /// <param name="endpoint">The pattern of the provider file that the requests met, or <c>other</c>.</param>
 internal sealed class CacheTally(string provider, string endpoint)

@@ -38,6 +38,8 @@ internal sealed class TokenView
 
     public bool? IsActive { get; init; }
 
+    public bool? UseCache { get; init; }
+
     public DateTimeOffset? ExpiresAt { get; init; }
 
     public DateTimeOffset? CreatedAt { get; init; }
@@ -71,6 +73,8 @@ internal sealed record LimitView
     public long? TokenCount { get; init; }
 
     public string? CostUsd { get; init; }
+
+    public long? CacheHitCount { get; init; }
 }
 
 /// <summary>A project to be made.</summary>
@@ -95,10 +99,10 @@ internal sealed class ProjectChange
     public bool? RevokeTokens { get; init; }
 }
 
-internal sealed record NewToken(string ProjectId, long? DurationMinutes, string? ExpiresAt);
+internal sealed record NewToken(string ProjectId, long? DurationMinutes, string? ExpiresAt, bool? UseCache = null);
 
 /// <summary>What is to change of a token; null means that it stays.</summary>
-internal sealed record TokenChange(bool? IsActive, long? DurationMinutes, string? ExpiresAt);
+internal sealed record TokenChange(bool? IsActive, long? DurationMinutes, string? ExpiresAt, bool? UseCache = null);
 
 /// <summary>What a command did to something that is gone now.</summary>
 internal sealed record Deed(string Id, string Status);
@@ -137,6 +141,8 @@ internal sealed record ChatText(string? Content, string? Refusal);
 [JsonSerializable(typeof(LimitView))]
 [JsonSerializable(typeof(Question))]
 [JsonSerializable(typeof(Explanation))]
+[JsonSerializable(typeof(CachePurge))]
+[JsonSerializable(typeof(CacheReport))]
 [JsonSerializable(typeof(NewProject))]
 [JsonSerializable(typeof(ProjectChange))]
 [JsonSerializable(typeof(NewToken))]

@@ -25,7 +25,7 @@ internal static class LimitReport
     public static IReadOnlyList<(string Label, string Value)> Use(LimitView limits)
     {
         var cells = Cells(limits);
-        return [("Requests", cells[0]), ("Tokens", cells[1]), ("Cost", cells[2]), .. Rules(limits)];
+        return [("Requests", cells[0]), ("Tokens", cells[1]), ("Cost", cells[2]), .. FromCache(limits), .. Rules(limits)];
     }
 
     /// <summary>The limits of something new, of which nothing is used.</summary>
@@ -42,6 +42,9 @@ internal static class LimitReport
         decimal.TryParse(amount, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var dollars)
             ? string.Create(CultureInfo.InvariantCulture, $"${dollars:0.00####}")
             : amount;
+
+    private static (string Label, string Value)[] FromCache(LimitView limits) =>
+        limits.CacheHitCount is > 0 and var hits ? [("From cache", Count(hits))] : [];
 
     private static IEnumerable<(string Label, string Value)> Rules(LimitView limits)
     {

@@ -10,13 +10,14 @@ internal static class ManageCommand
         var options = new ManageOptions(place);
         var manage = new Verb(
             "manage",
-            "Manage projects and tokens of a running server, and see what they used.",
+            "Manage projects, tokens and the cache of a running server, and see what was used.",
             "llm-proxy manage project list",
             "llm-proxy manage token generate --project-id 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --duration 7d")
         {
             ProjectCommands.Create(place, options),
             TokenCommands.Create(place, options),
             UsageCommand.Create(place, options),
+            CacheCommands.Create(place, options),
         };
         options.AddTo(manage);
         return manage;

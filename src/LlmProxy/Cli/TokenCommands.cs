@@ -41,6 +41,7 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
             CustomParser = OptionForms.Lifetime,
         };
         var expiresAt = ExpiresAtOption("When it expires, at most 365 days from now; in place of --duration.");
+        var noCache = NoCacheOption();
         var limits = LimitOptions.ForNew();
         var generate = new Verb(
             "generate",
@@ -49,7 +50,7 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
             "llm-proxy manage token generate --project-id 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --max-requests 100 "
             + "--max-cost-usd 5 --allowed-model 'gpt-5*'")
         {
-            project, duration, expiresAt,
+            project, duration, expiresAt, noCache,
         };
         limits.AddTo(generate);
         generate.SetAction(async (parsed, stop) =>
@@ -57,8 +58,8 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
             var (lifetime, end) = EndOf(parsed, duration, expiresAt);
             var minutes = end is null ? (long?)(lifetime ?? LifetimeByDefault).TotalMinutes : null;
             var token = LimitOptions.Join(
-                new NewToken(parsed.GetRequiredValue(project), minutes, end), CliJson.Default.NewToken,
-                limits.Read(parsed));
+                new NewToken(parsed.GetRequiredValue(project), minutes, end, parsed.GetValue(noCache) ? false : null),
+                CliJson.Default.NewToken, limits.Read(parsed));
             using var api = await options.ConnectAsync(parsed, stop);
             var answer = await api.PostAsync(Path, token, CliJson.Default.JsonObject, stop);
             if (options.WantsJson(parsed))
@@ -76,6 +77,7 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
                     ("Project", made.ProjectId),
                     ("Expires", $"{Report.Time(made.ExpiresAt)} UTC"),
                     .. LimitReport.Limits(LimitReport.ViewOf(answer)),
+                    .. CacheOf(made),
                 ]);
             _terminal.Note("Keep the token now: it is not shown again.");
             return ExitCode.Ok;
@@ -177,25 +179,30 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
             CustomParser = OptionForms.Lifetime,
         };
         var expiresAt = ExpiresAtOption("When it expires; in place of --duration.");
+        var noCache = NoCacheOption();
+        var useCache = new Option<bool>("--use-cache") { Description = "It may be answered from the cache again." };
         var limits = LimitOptions.ForChange();
         var update = new Verb(
             "update",
             "Change a token. What is not given stays as it is; what was used already counts.",
             "llm-proxy manage token update 019aa2f1-77aa-7d10-8b7e-3f9c5d2e1a40 --max-requests 500 --duration 7d")
         {
-            _id, active, duration, expiresAt,
+            _id, active, duration, expiresAt, noCache, useCache,
         };
         limits.AddTo(update);
         update.SetAction(async (parsed, stop) =>
         {
             var (lifetime, end) = EndOf(parsed, duration, expiresAt);
             var change = LimitOptions.Join(
-                new TokenChange(parsed.GetValue(active), (long?)lifetime?.TotalMinutes, end),
+                new TokenChange(
+                    parsed.GetValue(active), (long?)lifetime?.TotalMinutes, end,
+                    SwitchOf(parsed, on: useCache, off: noCache)),
                 CliJson.Default.TokenChange, limits.Read(parsed));
             if (change.Count == 0)
             {
                 throw CommandFailure.Usage(
-                    "Nothing to change: give --active, --duration, --expires-at or a limit, such as --max-requests.");
+                    "Nothing to change: give --active, --duration, --expires-at, --no-cache, --use-cache or a limit, such "
+                    + "as --max-requests.");
             }
 
             using var api = await options.ConnectAsync(parsed, stop);
@@ -223,6 +230,7 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
                 ("State", StateOf(token)),
                 ("Expires", $"{Report.Time(token.ExpiresAt)} UTC"),
                 .. LimitReport.Use(LimitReport.ViewOf(answer)),
+                .. CacheOf(token),
                 ("Last used", Report.Time(token.LastUsedAt)),
                 ("Created", $"{Report.Time(token.CreatedAt)} UTC"),
             ]);
@@ -236,6 +244,10 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
         _ => "active",
     };
 
+    /// <summary>Nothing while it is as it is for everybody.</summary>
+    private static IEnumerable<(string Label, string Value)> CacheOf(TokenView token) =>
+        token.UseCache is false ? [("Cache", "not used")] : [];
+
     private static TokenView ViewOf(JsonElement answer) => ApiView.Of(answer, CliJson.Default.TokenView);
 
     private static Option<string?> ExpiresAtOption(string description) => new("--expires-at")
@@ -244,6 +256,20 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
         Description = description,
         CustomParser = static result => OptionForms.Instant(result, orNever: false),
     };
+
+    private static Option<bool> NoCacheOption() => new("--no-cache")
+    {
+        Description = "It is never answered from the cache, and its answers are not kept there.",
+    };
+
+    private static bool? SwitchOf(ParseResult parsed, Option<bool> on, Option<bool> off) =>
+        (parsed.GetValue(on), parsed.GetValue(off)) switch
+        {
+            (true, true) => throw CommandFailure.Usage($"{on.Name} does not go together with {off.Name}."),
+            (true, _) => true,
+            (_, true) => false,
+            _ => null,
+        };
 
     private static (TimeSpan? Lifetime, string? ExpiresAt) EndOf(
         ParseResult parsed, Option<TimeSpan?> duration, Option<string?> expiresAt)

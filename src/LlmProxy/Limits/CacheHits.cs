@@ -61,7 +61,7 @@ internal sealed class CacheHits(CacheHitStore store, TimeProvider clock, ILogger
         }
     }
 
-    /// <summary>Writes down what was recorded before, so that the store holds the present, if it can be reached.</summary>
+    /// <summary>Writes down what was recorded before, so that the store holds the present; tries to.</summary>
     public async Task FlushAsync()
     {
         if (Volatile.Read(ref _count) == 0)

@@ -17,7 +17,7 @@ internal static class ApiOperations
         ["401"] = "The management token is missing or wrong.",
         ["403"] = "The project is switched off.",
         ["404"] = "There is no such resource.",
-        ["409"] = "Another project has this name.",
+        ["409"] = "Another project has this name, or the cache is switched off.",
         ["413"] = "The body is larger than 64 KiB.",
         ["415"] = "The body is not `application/json`.",
         ["429"] = "Too many wrong management tokens came from this address; `Retry-After` says how long it must wait.",

@@ -29,7 +29,7 @@ internal sealed class BodyCondition
 
     public string Name { get; }
 
-    /// <summary>What the provider file has; null when it is no scalar, or a number that is not written as in JSON.</summary>
+    /// <summary>What the provider file has; null when it is no scalar, or a number that JSON cannot have.</summary>
     public static BodyCondition? Of(string name, ConfigNode node) => node switch
     {
         { IsNull: true } => new BodyCondition(name, JsonTokenType.Null, null),

@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace LlmProxy.Providers;
 
-/// <summary>What the provider file says about keeping answers; without it only what an answer itself allows is kept.</summary>
+/// <summary>
+/// What the provider file says about keeping answers; without it only what an answer itself allows is kept.
+/// </summary>
 /// <param name="defaultTtlEndpoints">
 /// Where an answer that does not say how long it is fresh gets the default time.
 /// </param>

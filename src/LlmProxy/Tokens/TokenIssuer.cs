@@ -163,8 +163,8 @@ internal sealed class TokenIssuer(
         var (requests, tokens, cost) = leases.UsedOf(AccountId.OfToken(id), token.Spent);
         return new TokenRow(
             id, Guid.Parse(token.ProjectId), token.IsActive, At(token.ExpiresAt), LimitSet.Of(token), requests, tokens,
-            cost, token.UseCache, token.CacheHitCount, At(token.CreatedAt), token.LastUsedAt is { } used ? At(used) : null,
-            token.RevokedAt is { } revoked ? At(revoked) : null);
+            cost, token.UseCache, token.CacheHitCount, At(token.CreatedAt),
+            token.LastUsedAt is { } used ? At(used) : null, token.RevokedAt is { } revoked ? At(revoked) : null);
 
         static DateTimeOffset At(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
     }

@@ -78,6 +78,36 @@ public sealed class ManageTokenTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_token_is_barred_from_the_cache_and_let_in_again()
+    {
+        (await RunAsync("generate", "--project-id", "project-1", "--no-cache")).Succeeded();
+        var barred = _api.Received[^1].Body;
+        (await RunAsync("update", "token-1", "--use-cache")).Succeeded();
+        var admitted = _api.Received[^1].Body;
+        var shown = await RunAsync("update", "token-1", "--no-cache");
+        var both = await RunAsync("update", "token-1", "--no-cache", "--use-cache");
+
+        Assert.Equal("""{"project_id":"project-1","duration_minutes":1440,"use_cache":false}""", barred);
+        Assert.Equal("""{"use_cache":true}""", admitted);
+        Assert.Equal("""{"use_cache":false}""", _api.Received[^1].Body);
+        Assert.Contains("Cache:         not used\n", shown.Succeeded(), StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, both.ExitCode);
+    }
+
+    [Fact]
+    public async Task Answers_from_the_cache_are_shown_when_there_were_any()
+    {
+        await MakeAsync(1);
+        var before = (await RunAsync("get", "token-1")).Succeeded();
+        _api.Tokens[0]["cache_hit_count"] = 5;
+
+        var after = (await RunAsync("get", "token-1")).Succeeded();
+
+        Assert.DoesNotContain("From cache", before, StringComparison.Ordinal);
+        Assert.Contains("From cache:    5\n", after, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_list_shows_state_and_use_of_all_pages()
     {
         await MakeAsync(3);

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using LlmProxy.Caching;
 using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Management;
@@ -58,7 +59,7 @@ internal sealed class ManagementServer : IAsyncDisposable
     public IServiceProvider Services => _app.Services;
 
     public static async Task<ManagementServer> StartAsync(
-        Func<IServiceProvider, CancellationToken, Task>? askStore = null)
+        Func<IServiceProvider, CancellationToken, Task>? askStore = null, ICacheStore? cache = null)
     {
         var folder = Directory.CreateTempSubdirectory("llm-proxy-management-");
         var database = PathOfDatabase(folder);
@@ -74,6 +75,12 @@ internal sealed class ManagementServer : IAsyncDisposable
         builder.Services.AddSingleton(FrontOptions.Read(Settings()));
         builder.Services.AddSingleton(TelemetryOptions.Read(Settings())).AddSingleton<LogQueue>();
         builder.Services.AddProviders(ProviderOptions.Read(Settings()));
+        builder.Services.AddCaching(CacheOptions.Read(Settings()) with { IsOn = false }).AddCacheApi();
+        if (cache is not null)
+        {
+            builder.Services.AddSingleton(cache);
+        }
+
         builder.Services.AddProxying().AddExplainApi();
         builder.Services.AddLimits(LimitsOptions.None);
         builder.Services.AddProjects().AddProjectsApi();

@@ -57,8 +57,26 @@ public sealed class TokensApiTests : IAsyncLifetime
         Assert.True(issued.ContainsKey("max_requests"));
     }
 
+    [Fact]
+    public async Task Bars_a_token_from_the_cache_and_lets_it_in_again()
+    {
+        var usual = await _server.GivenATokenAsync(_project);
+        var barred = await _server.GivenATokenAsync(_project, ",\"use_cache\":false");
+        var path = $"/manage/tokens/{barred["id"]}";
+
+        var shown = await AskAsync("GET", path);
+        var kept = await AskAsync("PATCH", path, """{"max_requests":5}""");
+        var changed = await AskAsync("PATCH", path, """{"use_cache":true}""");
+
+        Assert.Equal("true false", $"{usual["use_cache"]} {barred["use_cache"]}");
+        Assert.Equal("false 0", $"{shown.Json["use_cache"]} {shown.Json["cache_hit_count"]}");
+        Assert.Equal("false true", $"{kept.Json["use_cache"]} {changed.Json["use_cache"]}");
+    }
+
     [Theory]
     [InlineData("""{"duration_minutes":60}""", "400 missing_field project_id")]
+    [InlineData("""{"project_id":"ID","duration_minutes":60,"use_cache":null}""", "400 invalid_field use_cache")]
+    [InlineData("""{"project_id":"ID","duration_minutes":60,"use_cache":1}""", "400 invalid_field use_cache")]
     [InlineData("""{"project_id":"ID"}""", "400 missing_field duration_minutes")]
     [InlineData("""{"project_id":"not-a-uuid","duration_minutes":60}""", "400 invalid_field project_id")]
     [InlineData("""{"project_id":"{ID}","duration_minutes":60}""", "400 invalid_field project_id")]
@@ -178,6 +196,9 @@ public sealed class TokensApiTests : IAsyncLifetime
     [Theory]
     [InlineData("""{}""", "400 missing_field")]
     [InlineData("""{"is_active":null}""", "400 invalid_field is_active")]
+    [InlineData("""{"use_cache":null}""", "400 invalid_field use_cache")]
+    [InlineData("""{"use_cache":"false"}""", "400 invalid_field use_cache")]
+    [InlineData("""{"cache_hit_count":0}""", "400 unknown_member cache_hit_count")]
     [InlineData("""{"max_requests":-1}""", "400 invalid_field max_requests")]
     [InlineData("""{"max_requests":"5"}""", "400 invalid_field max_requests")]
     [InlineData("""{"duration_minutes":0}""", "400 invalid_field duration_minutes")]

@@ -76,6 +76,10 @@ internal sealed class EntrySeal(MasterKey masterKey, string prefix)
         }
     }
 
+    /// <summary>Whether the envelope says that the previous key sealed it.</summary>
+    public bool IsOfPrevious(ReadOnlySpan<byte> envelope) =>
+        envelope.Length >= HeadBytes && !envelope.Slice(1, IdBytes).SequenceEqual(_keys.Value[0].Id);
+
     private EntryKeys? KeysOf(ReadOnlySpan<byte> id)
     {
         foreach (var keys in _keys.Value)

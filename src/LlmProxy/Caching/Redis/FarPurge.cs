@@ -95,8 +95,8 @@ internal sealed class FarPurge(RedisLink link, EntrySeal seal, FarStore store, R
     private static async Task<long> RemoveAllAsync(IDatabase database, RedisKey[] names)
     {
         var counts = Array.ConvertAll(names, name => database.HashLengthAsync(name));
-        var removed = Array.ConvertAll(names, name => database.ExecuteAsync("UNLINK", name));
-        await Task.WhenAll(removed);
+        var removed = names.Length == 0 ? Task.FromResult(0L) : database.KeyDeleteAsync(names);
+        await Task.WhenAll([removed, .. counts]);
         return (await Task.WhenAll(counts)).Sum();
     }
 

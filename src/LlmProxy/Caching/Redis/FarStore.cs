@@ -81,9 +81,9 @@ internal sealed class FarStore(
         return link.AskAsync((names, Channel, message), static async (database, order) =>
         {
             // Both are on their way before the first is answered.
-            var removed = database.ExecuteAsync("UNLINK", Array.ConvertAll(order.names, static name => (object)name));
-            await database.PublishAsync(order.Channel, order.message);
-            return (long)await removed > 0;
+            var removed = database.KeyDeleteAsync(order.names);
+            await Task.WhenAll(removed, database.PublishAsync(order.Channel, order.message));
+            return await removed > 0;
         });
     }
 

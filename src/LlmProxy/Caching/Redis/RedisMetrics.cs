@@ -24,12 +24,13 @@ internal enum RedisFault
 /// <summary>How the cache fares with Redis.</summary>
 internal sealed class RedisMetrics : IDisposable
 {
-    private readonly Meter _meter = new("LlmProxy.Caching");
+    private readonly Meter _meter;
     private readonly Counter<long> _faults;
     private volatile bool _isUp;
 
     public RedisMetrics()
     {
+        _meter = new Meter(new MeterOptions("LlmProxy.Caching") { Scope = this });
         _faults = _meter.CreateCounter<long>(
             "llm_proxy.cache.redis.faults", "{fault}", "What went wrong between the cache and Redis, by fault.");
         _meter.CreateObservableGauge(

@@ -10,10 +10,12 @@ internal sealed class RedisPulse(
     RedisLink link, NearStore near, FarStore far, FarPurge purge, RedisStore store, RedisMetrics metrics,
     TimeProvider time) : BackgroundService
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SubscribingMax = TimeSpan.FromSeconds(5);
 
     private bool _isSubscribed;
+
+    /// <summary>Between two beats.</summary>
+    public TimeSpan Pause { get; init; } = TimeSpan.FromSeconds(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -20,7 +20,7 @@ internal static class Given
 
     private static readonly Gen<byte[]> Body = Gen.Frequency(
         (3, Gen.Byte.Array[0, 3_000]),
-        (2, Gen.Byte['a', 'f'].Array[0, 20_000]));
+        (2, Gen.Byte[97, 102].Array[0, 20_000]));
 
     private static readonly Gen<Digest> Digests = Gen.ULong.Select(static number => new Digest(number, ~number, 1, 2));
 
@@ -97,5 +97,34 @@ internal static class Given
         Assert.Equal(
             (expected.MustBeValidated, expected.MustNotBeStale, expected.IsStream),
             (actual.MustBeValidated, actual.MustNotBeStale, actual.IsStream));
+    }
+}
+
+/// <summary>Answers with other times.</summary>
+internal static class StoredResponses
+{
+    public static StoredResponse WithTimes(
+        this StoredResponse response, long receivedAt, long lifetime, long? staleIfError = null)
+    {
+        return new StoredResponse
+        {
+            Status = response.Status,
+            Fields = response.Fields,
+            Body = response.Body,
+            ReceivedAt = receivedAt,
+            InitialAge = 0,
+            Lifetime = lifetime,
+            VaryNames = response.VaryNames,
+            VaryDigest = response.VaryDigest,
+            Endpoint = response.Endpoint,
+            Model = response.Model,
+            MustBeValidated = response.MustBeValidated,
+            MustNotBeStale = response.MustNotBeStale,
+            StaleWhileRevalidate = response.StaleWhileRevalidate,
+            StaleIfError = staleIfError ?? response.StaleIfError,
+            ETag = response.ETag,
+            LastModified = response.LastModified,
+            IsStream = response.IsStream,
+        };
     }
 }

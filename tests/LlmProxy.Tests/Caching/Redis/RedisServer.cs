@@ -34,6 +34,7 @@ public sealed class RedisServer : IAsyncLifetime
         ])
         {
             RedirectStandardOutput = true,
+            UseShellExecute = false,
         })!;
         _connection ??= await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
         {
@@ -55,11 +56,14 @@ public sealed class RedisServer : IAsyncLifetime
 
     public Task ThawAsync() => SignalAsync("-CONT");
 
+    internal async Task<IReadOnlyList<RedisKey>> KeysAsync() =>
+        await Server.KeysAsync(pattern: "*").ToListAsync(TestContext.Current.CancellationToken);
+
     /// <summary>Every key, field and value there is, as text of a byte a character.</summary>
     internal async Task<string> DumpAsync()
     {
         var text = new System.Text.StringBuilder();
-        foreach (var key in Server.Keys(pattern: "*"))
+        foreach (var key in await KeysAsync())
         {
             text.AppendLine(Latin(key));
             foreach (var entry in await Database.HashGetAllAsync(key))

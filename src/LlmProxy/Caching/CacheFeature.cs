@@ -19,7 +19,7 @@ internal static class CacheFeature
             provider.GetRequiredService<CacheMetrics>(),
             options.IsOn ? provider.GetRequiredService<ICacheStore>() : null,
             provider.GetRequiredService<Flights>(),
-            provider.GetService<RedisStore>() is { } redis ? () => redis.IsUp : null));
+            provider.GetService<RedisLink>() is { } redis ? () => redis.IsUp : null));
         return options is { IsOn: true, Backend: CacheBackend.Redis }
             ? services.AddRedisStore(options, provider => MemoryFor(options, provider))
                 .AddSingleton<ICacheStore>(static provider => provider.GetRequiredService<RedisStore>())

@@ -66,7 +66,7 @@ internal sealed class CacheFill(
 
         if (!IsSafe(exchange.Method) && (int)answer.StatusCode < 400 && !store.IsEmpty)
         {
-            await InvalidateAsync(answer, exchange, grant, route);
+            Invalidate(answer, exchange, grant, route);
         }
 
         if (wish.MayLookUp)
@@ -323,11 +323,11 @@ internal sealed class CacheFill(
         }
         else if (effect.Verdict == HeadVerdict.Invalidates)
         {
-            await ForgetAsync(wish.Key);
+            Forget(wish.Key);
         }
     }
 
-    private async ValueTask InvalidateAsync(
+    private void Invalidate(
         HttpResponseMessage answer, Exchange exchange, Grant grant, ProviderRoute route)
     {
         var target = string.Concat(exchange.Target.RawPath[route.PrefixLength..], exchange.Target.Query);
@@ -337,14 +337,22 @@ internal sealed class CacheFill(
         {
             var question = each.IndexOf('?', StringComparison.Ordinal);
             var pathLength = question < 0 ? each.Length : question;
-            await ForgetAsync(CacheStep.KeyOf(grant, route, each.AsSpan(0, pathLength), each.AsSpan(pathLength)));
+            Forget(CacheStep.KeyOf(grant, route, each.AsSpan(0, pathLength), each.AsSpan(pathLength)));
         }
     }
 
-    private async ValueTask ForgetAsync(CacheKey key)
+    /// <summary>
+    /// From here on nobody of this process is served it. A store that is far away forgets it in its own time, before it
+    /// is asked the next time.
+    /// </summary>
+    private void Forget(CacheKey key)
     {
         flights.Invalidate(key);
-        await store.RemoveAsync(key);
+        var forgetting = store.RemoveAsync(key);
+        if (!forgetting.IsCompletedSuccessfully)
+        {
+            _ = forgetting.AsTask();
+        }
     }
 
     private static List<HeaderField> PlacesOf(HttpResponseMessage answer)

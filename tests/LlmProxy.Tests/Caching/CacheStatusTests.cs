@@ -26,25 +26,26 @@ public sealed class CacheStatusTests
     }
 
     [Theory]
-    [InlineData(Forward.Bypass, "bypass")]
-    [InlineData(Forward.Method, "method")]
-    [InlineData(Forward.UriMiss, "uri-miss")]
-    [InlineData(Forward.VaryMiss, "vary-miss")]
-    [InlineData(Forward.Miss, "miss")]
-    [InlineData(Forward.Request, "request")]
-    [InlineData(Forward.Stale, "stale")]
-    [InlineData(Forward.Partial, "partial")]
-    public void An_answer_of_the_provider_says_why_it_was_asked(Forward forward, string token)
+    [InlineData(nameof(Forward.Bypass), "bypass")]
+    [InlineData(nameof(Forward.Method), "method")]
+    [InlineData(nameof(Forward.UriMiss), "uri-miss")]
+    [InlineData(nameof(Forward.VaryMiss), "vary-miss")]
+    [InlineData(nameof(Forward.Miss), "miss")]
+    [InlineData(nameof(Forward.Request), "request")]
+    [InlineData(nameof(Forward.Stale), "stale")]
+    [InlineData(nameof(Forward.Partial), "partial")]
+    public void An_answer_of_the_provider_says_why_it_was_asked(string forward, string token)
     {
         var plain = "llm-proxy; fwd=" + token;
+        var reason = Enum.Parse<Forward>(forward);
 
-        Assert.Equal(plain, CacheStatus.Forwarded(forward));
-        Assert.Equal(plain + "; stored", CacheStatus.Forwarded(forward, isStored: true));
-        Assert.Equal(plain + "; collapsed", CacheStatus.Forwarded(forward, isCollapsed: true));
+        Assert.Equal(plain, CacheStatus.Forwarded(reason));
+        Assert.Equal(plain + "; stored", CacheStatus.Forwarded(reason, isStored: true));
+        Assert.Equal(plain + "; collapsed", CacheStatus.Forwarded(reason, isCollapsed: true));
         Assert.Equal(
-            plain + "; stored; collapsed", CacheStatus.Forwarded(forward, isStored: true, isCollapsed: true));
+            plain + "; stored; collapsed", CacheStatus.Forwarded(reason, isStored: true, isCollapsed: true));
         Assert.Equal(
             plain + "; fwd-status=304; stored; collapsed; ttl=60; detail=x",
-            CacheStatus.Forwarded(forward, 304, isStored: true, isCollapsed: true, freshFor: 60_000, detail: "x"));
+            CacheStatus.Forwarded(reason, 304, isStored: true, isCollapsed: true, freshFor: 60_000, detail: "x"));
     }
 }

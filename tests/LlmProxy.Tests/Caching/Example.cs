@@ -70,5 +70,8 @@ internal static class Example
 
     public static RequestDirectives Directives(params string[] lines) => RequestDirectives.Read(Request(lines));
 
+    public static string NamesOf(IReadOnlyList<HeaderField> fields) =>
+        string.Join(", ", fields.Select(static field => field.Name));
+
     public static StringValues Value(this StoredResponse stored, string name) => stored.Fields.Find(name);
 }

@@ -102,7 +102,7 @@ public sealed class RangesTests
     [Fact]
     public void Whatever_is_asked_a_part_is_within_the_body()
     {
-        var piece = Gen.OneOfConst("bytes=", "-", "0", "9", "10", "5", ",", " ", "x", "99999999999999999999");
+        var piece = Gen.OneOf("bytes=", "-", "0", "9", "10", "5", ",", " ", "x", "99999999999999999999");
         var stored = Example.Stored("Cache-Control: max-age=60");
 
         piece.Array[0, 6].Sample(

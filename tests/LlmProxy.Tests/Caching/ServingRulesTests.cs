@@ -6,36 +6,36 @@ namespace LlmProxy.Tests.Caching;
 public sealed class ServingRulesTests
 {
     [Theory]
-    [InlineData("max-age=10", 9, Reuse.Fresh)]
-    [InlineData("max-age=10", 10, Reuse.MustValidate)]
-    [InlineData("max-age=10, stale-while-revalidate=5", 14, Reuse.StaleWhileRevalidate)]
-    [InlineData("max-age=10, stale-while-revalidate=5", 15, Reuse.MustValidate)]
-    [InlineData("max-age=10, stale-while-revalidate=5, must-revalidate", 12, Reuse.MustValidate)]
-    [InlineData("max-age=10, stale-while-revalidate=5, proxy-revalidate", 12, Reuse.MustValidate)]
-    [InlineData("s-maxage=10, stale-while-revalidate=5", 12, Reuse.MustValidate)]
-    public void An_answer_is_served_as_long_as_it_says(string cacheControl, int seconds, Reuse reuse)
+    [InlineData("max-age=10", 9, nameof(Reuse.Fresh))]
+    [InlineData("max-age=10", 10, nameof(Reuse.MustValidate))]
+    [InlineData("max-age=10, stale-while-revalidate=5", 14, nameof(Reuse.StaleWhileRevalidate))]
+    [InlineData("max-age=10, stale-while-revalidate=5", 15, nameof(Reuse.MustValidate))]
+    [InlineData("max-age=10, stale-while-revalidate=5, must-revalidate", 12, nameof(Reuse.MustValidate))]
+    [InlineData("max-age=10, stale-while-revalidate=5, proxy-revalidate", 12, nameof(Reuse.MustValidate))]
+    [InlineData("s-maxage=10, stale-while-revalidate=5", 12, nameof(Reuse.MustValidate))]
+    public void An_answer_is_served_as_long_as_it_says(string cacheControl, int seconds, string reuse)
     {
-        Assert.Equal(reuse, Example.Judge(Example.Stored("Cache-Control: " + cacheControl), seconds));
+        Assert.Equal(reuse, Example.Judge(Example.Stored("Cache-Control: " + cacheControl), seconds).ToString());
     }
 
     [Theory]
-    [InlineData("no-cache", 0, Reuse.MustValidate)]
-    [InlineData("no-store", 0, Reuse.Fresh)]
-    [InlineData("max-age=0", 0, Reuse.MustValidate)]
-    [InlineData("max-age=1", 3, Reuse.MustValidate)]
-    [InlineData("max-age=5", 5, Reuse.Fresh)]
-    [InlineData("min-fresh=5", 5, Reuse.Fresh)]
-    [InlineData("min-fresh=5", 6, Reuse.MustValidate)]
-    [InlineData("min-fresh=2000", 0, Reuse.MustValidate)]
-    [InlineData("max-stale", 999, Reuse.Stale)]
-    [InlineData("max-stale=5", 15, Reuse.Stale)]
-    [InlineData("max-stale=5", 16, Reuse.MustValidate)]
-    [InlineData("max-stale=5, max-age=12", 13, Reuse.MustValidate)]
-    [InlineData("max-stale=5, max-age=100", 13, Reuse.Stale)]
-    [InlineData("max-stale=5, min-fresh=1", 13, Reuse.MustValidate)]
-    public void A_request_may_ask_for_more_or_take_less(string directives, int seconds, Reuse reuse)
+    [InlineData("no-cache", 0, nameof(Reuse.MustValidate))]
+    [InlineData("no-store", 0, nameof(Reuse.Fresh))]
+    [InlineData("max-age=0", 0, nameof(Reuse.MustValidate))]
+    [InlineData("max-age=1", 3, nameof(Reuse.MustValidate))]
+    [InlineData("max-age=5", 5, nameof(Reuse.Fresh))]
+    [InlineData("min-fresh=5", 5, nameof(Reuse.Fresh))]
+    [InlineData("min-fresh=5", 6, nameof(Reuse.MustValidate))]
+    [InlineData("min-fresh=2000", 0, nameof(Reuse.MustValidate))]
+    [InlineData("max-stale", 999, nameof(Reuse.Stale))]
+    [InlineData("max-stale=5", 15, nameof(Reuse.Stale))]
+    [InlineData("max-stale=5", 16, nameof(Reuse.MustValidate))]
+    [InlineData("max-stale=5, max-age=12", 13, nameof(Reuse.MustValidate))]
+    [InlineData("max-stale=5, max-age=100", 13, nameof(Reuse.Stale))]
+    [InlineData("max-stale=5, min-fresh=1", 13, nameof(Reuse.MustValidate))]
+    public void A_request_may_ask_for_more_or_take_less(string directives, int seconds, string reuse)
     {
-        Assert.Equal(reuse, Example.Judge(Example.Stored("Cache-Control: max-age=10"), seconds, directives));
+        Assert.Equal(reuse, Example.Judge(Example.Stored("Cache-Control: max-age=10"), seconds, directives).ToString());
     }
 
     [Fact]

@@ -11,6 +11,8 @@ public sealed class VariantsTests
 {
     private static readonly string[] FooBarBaz = ["bar", "baz", "foo"];
 
+    private static readonly string[] FooBar = ["bar", "foo"];
+
     [Theory]
     [InlineData("Vary: Foo, bar", "Vary: BAZ,foo,,", "bar,baz,foo")]
     [InlineData("Vary: Accept-Encoding", "Vary: Authorization, X-Api-Key, Cookie", "accept-encoding")]
@@ -93,10 +95,11 @@ public sealed class VariantsTests
         var request = Gen.Select(field, field);
 
         Gen.Select(request, request).Sample(
-            static (one, other) =>
-                (Variants.DigestOf(["bar", "foo"], Request(one)) == Variants.DigestOf(["bar", "foo"], Request(other)))
-                == (NormalForm(one.Item1) == NormalForm(other.Item1) && NormalForm(one.Item2) == NormalForm(other.Item2)),
-            iter: 100_000, threads: 1);
+            static (one, other) => Assert.Equal(
+                (NormalForm(one.Item1), NormalForm(one.Item2)) == (NormalForm(other.Item1), NormalForm(other.Item2)),
+                Variants.DigestOf(FooBar, Request(one)) == Variants.DigestOf(FooBar, Request(other))),
+            iter: 100_000, threads: 1,
+            print: static pair => System.Text.Json.JsonSerializer.Serialize(new[] { pair.Item1.Item1, pair.Item1.Item2, pair.Item2.Item1, pair.Item2.Item2 }));
     }
 
     [Fact]
@@ -128,13 +131,8 @@ public sealed class VariantsTests
     private static Digest DigestOf(string[] names, params string[] lines) =>
         Variants.DigestOf(names, Example.Request(lines));
 
-    private static IHeaderDictionary Request((string[] Foo, string[] Bar) fields)
-    {
-        var headers = new HeaderDictionary();
-        headers.Append("Foo", fields.Foo);
-        headers.Append("Bar", fields.Bar);
-        return headers;
-    }
+    private static HeaderDictionary Request((string[] Foo, string[] Bar) fields) =>
+        new() { ["Foo"] = fields.Foo, ["Bar"] = fields.Bar };
 
     /// <summary>As the rules have it, written in another way: by taking quoted strings out first.</summary>
     private static string NormalForm(string[] lines)

@@ -72,7 +72,8 @@ internal static class Invalidation
         var scheme = reference.AsSpan(0, Math.Max(0, authority));
         if (authority == 0 || (authority > 0 && scheme[^1] == ':' && !scheme.ContainsAny('/', '?')))
         {
-            start = reference.AsSpan(authority + 2).IndexOfAny('/', '?') + authority + 2;
+            var path = reference.AsSpan(authority + 2).IndexOfAny('/', '?');
+            start = path < 0 ? reference.Length : authority + 2 + path;
         }
 
         return start < reference.Length && reference[start] == '/'

@@ -68,7 +68,7 @@ internal static class KeptBytes
     private static long OfFields(IReadOnlyList<HeaderField> fields)
     {
         var bytes = PerArray + (PerField * (fields is List<HeaderField> list ? list.Capacity : fields.Count))
-            + (fields is HeaderField[]? 0 : PerList);
+            + (fields is Array ? 0 : PerList);
         for (var i = 0; i < fields.Count; i++)
         {
             bytes += OfText(fields[i].Name) + OfValues(fields[i].Values);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using LlmProxy.Caching;
 using LlmProxy.Cli;
 using LlmProxy.Http;
 using LlmProxy.Limits;
@@ -81,6 +82,7 @@ internal static partial class Server
             ProviderOptions.Read(settings),
             LimitsOptions.Read(settings),
             UsageOptions.Read(settings),
+            CacheOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);
         settings.RefuseUnknown();
@@ -104,6 +106,7 @@ internal static partial class Server
         builder.Services.AddProviders(options.Providers);
         builder.Services.AddLimits(options.Limits);
         builder.Services.AddUsage(options.Usage);
+        builder.Services.AddCaching(options.Caching);
         builder.Services.AddProjects();
         builder.Services.AddTokens();
         builder.Services.AddManagement(options.Management, static (services, aborted) =>
@@ -184,4 +187,5 @@ internal sealed record ServerOptions(
     ProviderOptions Providers,
     LimitsOptions Limits,
     UsageOptions Usage,
+    CacheOptions Caching,
     TelemetryOptions Telemetry);

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-
 namespace LlmProxy.Caching;
 
 /// <summary>
@@ -24,6 +23,9 @@ internal interface ICacheStore
     ValueTask<long> PurgeAsync(CacheSelector selector, CancellationToken aborted);
 
     CacheSize Size { get; }
+
+    /// <summary>Nothing is stored, so nothing can be out of date. False when that is not known.</summary>
+    bool IsEmpty { get; }
 }
 
 /// <summary>Which answers to forget. What is null chooses all.</summary>

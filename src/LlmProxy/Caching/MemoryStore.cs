@@ -53,6 +53,8 @@ internal sealed class MemoryStore : ICacheStore
         _garbage = garbage;
     }
 
+    public bool IsEmpty => Interlocked.Read(ref _entries) == 0;
+
     public CacheSize Size
     {
         get

@@ -1,10 +1,9 @@
 namespace LlmProxy.Caching;
-
 /// <summary>
 /// An answer as it is kept, with what its head says about reusing it. Never changes: what is learned from a validation
 /// makes another one. Times are milliseconds of the <see cref="CacheClock"/>.
 /// </summary>
-internal sealed class StoredResponse
+internal sealed record StoredResponse
 {
     public required int Status { get; init; }
 
@@ -72,4 +71,7 @@ internal sealed class StoredResponse
 
     /// <summary>How long it is fresh yet; negative when stale.</summary>
     public long FreshFor(long now) => Lifetime - AgeAt(now);
+
+    /// <summary>The same with a body.</summary>
+    public StoredResponse WithBody(ReadOnlyMemory<byte> body) => this with { Body = body };
 }

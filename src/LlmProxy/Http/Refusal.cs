@@ -129,6 +129,10 @@ internal sealed record Refusal(int Status, string Code, string Type, string Mess
     public static readonly Refusal UpstreamTimeout = new(504, "upstream_timeout", Upstream,
         "The provider did not answer in time.");
 
+    // RFC 9111 §5.2.1.7 wants this status, although it is the client who asked for it.
+    public static readonly Refusal NotInCache = new(504, "not_in_cache", BadRequest,
+        "The request wants a stored answer only, and none is stored that may be used.");
+
     /// <summary>The request's parameter or header that caused the refusal, where there is one.</summary>
     public string? Param { get; init; }
 

@@ -10,6 +10,9 @@ internal static class LimitsFeature
         services.AddSingleton<LeaseStore>();
         services.AddSingleton<LeaseOffice>();
         services.AddHostedService(static provider => provider.GetRequiredService<LeaseOffice>());
+        services.AddSingleton<CacheHitStore>();
+        services.AddSingleton<CacheHits>();
+        services.AddHostedService(static provider => provider.GetRequiredService<CacheHits>());
         return services;
     }
 }

@@ -15,6 +15,7 @@ internal sealed record ProjectRow(
     long RequestCount,
     long TokenCount,
     long Cost,
+    long CacheHitCount,
     DateTimeOffset? LastUsedAt,
     DateTimeOffset CreatedAt,
     DateTimeOffset UpdatedAt);

@@ -5,8 +5,8 @@ namespace LlmProxy.Projects;
 
 /// <summary>What management does with tenants: make, find, list, change, delete.</summary>
 internal sealed class ProjectDirectory(
-    ProjectStore store, ProjectKeys keys, LiveProjects live, LeaseOffice leases, SecretsOptions secrets,
-    TimeProvider clock)
+    ProjectStore store, ProjectKeys keys, LiveProjects live, LeaseOffice leases, CacheHits hits,
+    SecretsOptions secrets, TimeProvider clock)
 {
     /// <param name="name">Unique; a name that is taken is a fault.</param>
     /// <param name="providerKey">Sealed before it is stored.</param>
@@ -36,14 +36,14 @@ internal sealed class ProjectDirectory(
 
     public async Task<ProjectRow?> FindAsync(Guid id, CancellationToken aborted)
     {
-        await leases.SettleAsync();
+        await SettleAsync();
         return await store.FindAsync(id, aborted) is { } project ? RowOf(project) : null;
     }
 
     /// <summary>By name, those after <paramref name="afterName"/>.</summary>
     public async Task<IReadOnlyList<ProjectRow>> ListAsync(string afterName, int limit, CancellationToken aborted)
     {
-        await leases.SettleAsync();
+        await SettleAsync();
         return [.. (await store.ListAsync(afterName, limit, aborted)).Select(RowOf)];
     }
 
@@ -52,7 +52,7 @@ internal sealed class ProjectDirectory(
     /// </summary>
     public async Task<ProjectOutcome> ChangeAsync(Guid id, ProjectChange change)
     {
-        await leases.SettleAsync();
+        await SettleAsync();
         var (changed, fault) = await store.ChangeAsync(id, project => Apply(change, id, project));
         if (changed is not null)
         {
@@ -93,6 +93,13 @@ internal sealed class ProjectDirectory(
     public Task<int> ResealAsync() =>
         secrets.PreviousKey is null ? Task.FromResult(0) : store.ResealAsync(keys.Reseal);
 
+    /// <summary>What the store counts is the truth then.</summary>
+    private async Task SettleAsync()
+    {
+        await leases.SettleAsync();
+        await hits.FlushAsync();
+    }
+
     private void Apply(ProjectChange change, Guid id, StoredProject project)
     {
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -117,7 +124,8 @@ internal sealed class ProjectDirectory(
         var (requests, tokens, cost) = leases.UsedOf(AccountId.OfProject(id), project.Spent);
         return new ProjectRow(
             id, project.Name, project.KeyLastFour, project.IsActive, At(project.DeactivatedAt),
-            At(project.ExpiresAt), LimitSet.Of(project), requests, tokens, cost, At(project.LastUsedAt),
+            At(project.ExpiresAt), LimitSet.Of(project), requests, tokens, cost,
+            project.CacheHitCount, At(project.LastUsedAt),
             DateTimeOffset.FromUnixTimeMilliseconds(project.CreatedAt),
             DateTimeOffset.FromUnixTimeMilliseconds(project.UpdatedAt));
 

@@ -205,6 +205,10 @@ internal sealed record ProjectAnswer
     /// <example>"0.120000"</example>
     public required string CostUsd { get; init; }
 
+    /// <summary>How often its tokens were answered from the cache, which are no requests of `request_count`.</summary>
+    /// <example>90</example>
+    public required long CacheHitCount { get; init; }
+
     /// <summary>When one of its tokens was last used; null if never.</summary>
     public required DateTime? LastUsedAt { get; init; }
 
@@ -236,6 +240,7 @@ internal sealed record ProjectAnswer
         RequestCount = row.RequestCount,
         TokenCount = row.TokenCount,
         CostUsd = UsDollars.Write(row.Cost),
+        CacheHitCount = row.CacheHitCount,
         LastUsedAt = row.LastUsedAt?.UtcDateTime,
         CreatedAt = row.CreatedAt.UtcDateTime,
         UpdatedAt = row.UpdatedAt.UtcDateTime,

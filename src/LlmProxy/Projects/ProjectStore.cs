@@ -15,8 +15,8 @@ internal sealed class ProjectStore(Database database)
         requests_per_minute AS RequestsPerMinute, max_concurrent AS MaxConcurrent, max_tokens AS MaxTokens,
         tokens_per_minute AS TokensPerMinute, max_cost AS MaxCost, allowed_models AS AllowedModels,
         allowed_endpoints AS AllowedEndpoints, allowed_origins AS AllowedOrigins, request_count AS RequestCount,
-        token_count AS TokenCount, cost AS Cost, last_used_at AS LastUsedAt, created_at AS CreatedAt,
-        updated_at AS UpdatedAt, version AS Version
+        token_count AS TokenCount, cost AS Cost, cache_hit_count AS CacheHitCount, last_used_at AS LastUsedAt,
+        created_at AS CreatedAt, updated_at AS UpdatedAt, version AS Version
         """;
 
     public static StoredProject? Find(DbConnection connection, string id, DbTransaction? transaction = null) =>
@@ -154,6 +154,8 @@ internal sealed class StoredProject : ILimitColumns
     public long TokenCount { get; set; }
 
     public long Cost { get; set; }
+
+    public long CacheHitCount { get; set; }
 
     public long? LastUsedAt { get; set; }
 

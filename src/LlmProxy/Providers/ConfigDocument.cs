@@ -80,7 +80,11 @@ internal sealed class ConfigDocument
 
         var node = start switch
         {
-            YamlScalar scalar => new ConfigNode(place) { Text = IsNull(scalar) ? null : scalar.Value },
+            YamlScalar scalar => new ConfigNode(place)
+            {
+                Text = IsNull(scalar) ? null : scalar.Value,
+                IsQuoted = scalar.Style != ScalarStyle.Plain,
+            },
             SequenceStart => new ConfigNode(place) { Items = ReadItems(depth) },
             _ => new ConfigNode(place) { Entries = ReadEntries(place, depth) },
         };

@@ -8,6 +8,9 @@ internal sealed record ConfigNode(ConfigPlace Place)
 {
     public string? Text { get; init; }
 
+    /// <summary>The text stands in quotes or in a block, so that it is never a number or a truth value.</summary>
+    public bool IsQuoted { get; init; }
+
     public IReadOnlyList<ConfigNode>? Items { get; init; }
 
     /// <summary>In the order of the file; no two keys are alike.</summary>

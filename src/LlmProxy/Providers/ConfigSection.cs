@@ -78,6 +78,19 @@ internal sealed class ConfigSection(ConfigNode node, string path, ConfigComplain
         return value is null ? null : new ConfigSection(value, NameOf(key), complaints);
     }
 
+    /// <summary>The maps of a list below this one; none when it is not there.</summary>
+    public IReadOnlyList<ConfigSection> Sections(string key)
+    {
+        var value = Find(key);
+        if (value is not null && (value.Items is null || value.Items.Any(static item => item.Entries is null)))
+        {
+            complaints.Add(value.Place, $"{NameOf(key)} must be a list of maps, each with a '-' before its first key.");
+            return [];
+        }
+
+        return [.. (value?.Items ?? []).Select(item => new ConfigSection(item, NameOf(key), complaints))];
+    }
+
     public TimeSpan Duration(string key, TimeSpan byDefault, TimeSpan min, TimeSpan max)
     {
         if (Text(key) is not { } value)

@@ -14,17 +14,18 @@ internal sealed class EndpointList
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()+,;=:@");
 
     private readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> _exact;
-    private readonly string[] _below;
-    private readonly string[][] _segmented;
+    private readonly (string Above, string Pattern)[] _below;
+    private readonly (string[] Segments, string Pattern)[] _segmented;
 
     public EndpointList(IReadOnlyList<string> patterns)
     {
         Patterns = patterns;
         _exact = patterns.Where(static pattern => !pattern.Contains('*', StringComparison.Ordinal))
             .ToFrozenSet(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
-        _below = [.. patterns.Where(HasOnlyClosingStar).Select(static pattern => pattern[..^1])];
+        _below = [.. patterns.Where(HasOnlyClosingStar).Select(static pattern => (pattern[..^1], pattern))];
         _segmented = [.. patterns.Where(static pattern => pattern.Contains('*', StringComparison.Ordinal))
-            .Where(static pattern => !HasOnlyClosingStar(pattern)).Select(static pattern => pattern[1..].Split('/'))];
+            .Where(static pattern => !HasOnlyClosingStar(pattern))
+            .Select(static pattern => (pattern[1..].Split('/'), pattern))];
     }
 
     public IReadOnlyList<string> Patterns { get; }
@@ -60,30 +61,33 @@ internal sealed class EndpointList
     }
 
     /// <summary>Whether the decoded path, as it is appended to the base URL, is one of these endpoints.</summary>
-    public bool Contains(ReadOnlySpan<char> path)
+    public bool Contains(ReadOnlySpan<char> path) => Find(path) is not null;
+
+    /// <summary>The pattern that the decoded path meets, an exact one first; null when it meets none.</summary>
+    public string? Find(ReadOnlySpan<char> path)
     {
-        if (_exact.Contains(path))
+        if (_exact.TryGetValue(path, out var exact))
         {
-            return true;
+            return exact;
         }
 
-        foreach (var above in _below)
+        foreach (var (above, pattern) in _below)
         {
             if (path.Length > above.Length && path.StartsWith(above, StringComparison.Ordinal))
             {
-                return true;
+                return pattern;
             }
         }
 
-        foreach (var pattern in _segmented)
+        foreach (var (segments, pattern) in _segmented)
         {
-            if (Matches(pattern, path))
+            if (Matches(segments, path))
             {
-                return true;
+                return pattern;
             }
         }
 
-        return false;
+        return null;
     }
 
     private static bool HasOnlyClosingStar(string pattern) =>

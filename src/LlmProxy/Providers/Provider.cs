@@ -11,7 +11,8 @@ internal sealed class Provider(
     RequestRules rules,
     ProviderTimeouts timeouts,
     ProviderConnection connection,
-    bool injectsStreamUsage = false)
+    bool injectsStreamUsage = false,
+    ProviderCache? cache = null)
 {
     /// <summary>The first segment of the paths that lead here.</summary>
     public string Name => name;
@@ -39,6 +40,9 @@ internal sealed class Provider(
     /// do not have it, and the chunk that it causes is taken out of the answer.
     /// </summary>
     public bool InjectsStreamUsage => injectsStreamUsage;
+
+    /// <summary>What of it is cached that does not say so itself.</summary>
+    public ProviderCache Cache { get; } = cache ?? ProviderCache.None;
 }
 
 /// <summary>How long to wait for what.</summary>

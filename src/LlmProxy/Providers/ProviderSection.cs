@@ -34,6 +34,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
         var timeouts = ReadTimeouts(overrides.ResponseHeaderMax);
         var connection = ReadConnection();
         var injectsStreamUsage = ReadSwitch("inject_stream_usage");
+        var cache = section.Section("cache") is { } caching ? new CacheSection(caching, complaints).Read() : null;
         section.RefuseUnknown();
         if (baseUrl is null)
         {
@@ -48,7 +49,8 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
             new RequestRules(methods, requiredHeaders, origins, new ParamRules(paramRules)),
             timeouts,
             connection,
-            injectsStreamUsage);
+            injectsStreamUsage,
+            cache);
     }
 
     private BaseUrl? ReadBaseUrl(bool allowHttp)

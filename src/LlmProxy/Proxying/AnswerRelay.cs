@@ -3,6 +3,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
+using LlmProxy.Caching;
 using LlmProxy.Http;
 using LlmProxy.Providers;
 using LlmProxy.Usage.Reading;
@@ -19,7 +20,7 @@ internal static class AnswerRelay
     private const int PieceBytes = 16 * 1024;
 
     // Kestrel's own minimum rate does not see a reader that stands still (a write into the socket buffer counts).
-    private static readonly TimeSpan ClientStallMax = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan ClientStallMax = TimeSpan.FromSeconds(60);
 
     /// <summary>
     /// Whether the answer's framing is beyond doubt. HttpClient passes codings and lengths it does not know.
@@ -50,26 +51,35 @@ internal static class AnswerRelay
         var status = (int)answer.StatusCode;
         response.StatusCode = status;
 
-        var connection = answer.Headers.NonValidated.TryGetValues("Connection", out var options)
-            ? ValuesOf(options)
-            : StringValues.Empty;
+        var connection = ConnectionOf(answer);
         CopyHeaders(answer.Headers.NonValidated, connection, exchange);
         CopyHeaders(answer.Content.Headers.NonValidated, connection, exchange);
 
         // With Transfer-Encoding a length means nothing (RFC 9112 §6.3); a 204 has none, a 205 no content (RFC 9110).
         if (!IsWithoutContent(answer)
             && (exchange.Splice is null || !IsStream(answer))
-            && !answer.Headers.NonValidated.Contains("Transfer-Encoding")
-            && answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var length))
+            && LengthOf(answer) is { } length)
         {
-            response.ContentLength = LengthOf(length);
-        }
-
-        if (!response.Headers.ContainsKey(RequestId.CommonHeader))
-        {
-            response.Headers[RequestId.CommonHeader] = exchange.RequestId;
+            response.ContentLength = length;
         }
     }
+
+    /// <summary>The head as the cache keeps it: all that <see cref="CopyHead"/> would pass on.</summary>
+    public static List<HeaderField> FieldsOf(HttpResponseMessage answer)
+    {
+        var connection = ConnectionOf(answer);
+        var fields = new List<HeaderField>();
+        AddFields(answer.Headers.NonValidated, connection, fields);
+        AddFields(answer.Content.Headers.NonValidated, connection, fields);
+        return fields;
+    }
+
+    /// <summary>What the answer says of its length; null when it says nothing, or nothing that counts.</summary>
+    public static long? LengthOf(HttpResponseMessage answer) =>
+        !answer.Headers.NonValidated.Contains("Transfer-Encoding")
+        && answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var length)
+            ? LengthOf(length)
+            : null;
 
     /// <summary>Whether the answer goes on for as long as it likes, so that only silence can be too long.</summary>
     public static bool IsStream(HttpResponseMessage answer) =>
@@ -79,7 +89,7 @@ internal static class AnswerRelay
             || text.StartsWith("application/x-ndjson", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>What the upstream sends after such a head is no part of the answer.</summary>
-    private static bool IsWithoutContent(HttpResponseMessage answer) =>
+    public static bool IsWithoutContent(HttpResponseMessage answer) =>
         answer.StatusCode is System.Net.HttpStatusCode.NoContent or System.Net.HttpStatusCode.ResetContent;
 
     /// <summary>
@@ -166,7 +176,7 @@ internal static class AnswerRelay
         }
     }
 
-    private static void Arm(Cutoff cutoff, TimeSpan idle, bool isStream)
+    public static void Arm(Cutoff cutoff, TimeSpan idle, bool isStream)
     {
         if (isStream)
         {
@@ -198,7 +208,7 @@ internal static class AnswerRelay
     }
 
     /// <summary>Waits while the client's connection is full, but not for ever.</summary>
-    private static async ValueTask FlushAsync(PipeWriter client, Cutoff cutoff)
+    public static async ValueTask FlushAsync(PipeWriter client, Cutoff cutoff)
     {
         var flushing = client.FlushAsync(cutoff.Token);
         if (!flushing.IsCompleted)
@@ -232,6 +242,23 @@ internal static class AnswerRelay
             else
             {
                 exchange.DroppedHeaders++;
+            }
+        }
+    }
+
+    private static StringValues ConnectionOf(HttpResponseMessage answer) =>
+        answer.Headers.NonValidated.TryGetValues("Connection", out var options)
+            ? ValuesOf(options)
+            : StringValues.Empty;
+
+    private static void AddFields(
+        HttpHeadersNonValidated headers, StringValues connection, List<HeaderField> fields)
+    {
+        foreach (var (name, values) in headers)
+        {
+            if (HeaderPolicy.Returns(name, connection) && ValuesOf(values) is var kept && HeaderText.IsClean(kept))
+            {
+                fields.Add(new HeaderField(name, kept));
             }
         }
     }

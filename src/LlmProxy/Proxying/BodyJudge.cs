@@ -38,6 +38,7 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
         }
 
         return rules.MustReadBody(request) || exchange.MustReadFacts || WantsSplice(exchange)
+            || exchange.Cache is { NeedsBody: true }
             ? ReadAndJudgeAsync(exchange, rules)
             : ValueTask.FromResult<Refusal?>(null);
     }
@@ -151,6 +152,11 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
             }
 
             exchange.Facts = RequestFacts.Read(exchange.Operation, request.ContentType, body);
+        }
+
+        if (exchange.Cache is { NeedsBody: true } wish)
+        {
+            wish.SeeBody(body);
         }
 
         if (isPlain && WantsSplice(exchange))

@@ -145,6 +145,17 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
         (Splice is not null && header.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase))
         || (Limits.CountTokens && header.Equals("Sec-WebSocket-Extensions", StringComparison.OrdinalIgnoreCase));
 
+    /// <summary>What the cache knows of it; null when the cache is off.</summary>
+    public CacheCase? Cache { get; set; }
+
+    /// <summary>
+    /// The provider was asked, but what the client got was stored before: the provider has used nothing for it.
+    /// </summary>
+    public bool IsFromStore { get; set; }
+
+    /// <summary>What the client was told of the cache, in one word; null when nothing.</summary>
+    public string? CacheWord { get; set; }
+
     /// <summary>Response headers of the upstream that were not fit to be passed on.</summary>
     public int DroppedHeaders { get; set; }
 }

@@ -247,7 +247,10 @@ internal sealed class ExchangeMeter(
     private static bool MayHaveUsedAll(Exchange exchange) =>
         IsSettledByTurns(exchange) ? exchange.EndedInAnswer
         : WasNotWaitedFor(exchange) ? exchange.Usage.Source == UsageSource.Unknown
-        : exchange is { Usage.Source: UsageSource.Unknown, AnsweredUpstream: > 0, Status: >= 200 and < 300 };
+        : exchange is
+        {
+            Usage.Source: UsageSource.Unknown, AnsweredUpstream: > 0, Status: >= 200 and < 300, IsFromStore: false,
+        };
 
     private static long TokensToSettle(Exchange exchange) =>
         MayHaveUsedAll(exchange) ? exchange.Demand?.Tokens ?? 0

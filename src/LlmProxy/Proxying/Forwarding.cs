@@ -1,6 +1,5 @@
-using System.Globalization;
+using System.Runtime.InteropServices;
 using LlmProxy.Http;
-using LlmProxy.Limits;
 using LlmProxy.Providers;
 using LlmProxy.Tokens;
 using LlmProxy.Usage.Counting;
@@ -14,23 +13,52 @@ namespace LlmProxy.Proxying;
 /// client's connection is aborted, which no client can mistake for the end of the answer.
 /// </summary>
 internal sealed class Forwarding(
-    Exchange exchange, ProviderRoute route, Grant grant, RequestJudge judge, ExchangeMeter meter, TimeProvider clock)
+    Exchange exchange, ProviderRoute route, Grant grant, RequestJudge judge, ExchangeMeter meter, CacheFill fill,
+    TimeProvider clock)
 {
     public async Task<Refusal?> RunAsync(ProviderClient client)
     {
+        using var run = grant.Run();
+        if (exchange.Cache is not { Flight: { } flight } wish)
+        {
+            return (await AskAsync(client, run.Revoked, exchange.Http.RequestAborted, run.Revoked)).Refusal;
+        }
+
+        // Others may wait for this answer: then the call does not end with who makes it.
+        using var seat = new LeaderSeat(flight, exchange.Http.RequestAborted, run.Revoked);
+        var end = await AskAsync(client, run.Revoked, flight.Abandoned, CancellationToken.None);
+        if (end.MustAskAnew)
+        {
+            end = await AskAsync(client, run.Revoked, flight.Abandoned, CancellationToken.None);
+        }
+
+        return end.MustAskAnew ? Refusal.UpstreamInvalid : end.Refusal;
+    }
+
+    /// <summary>Asks the provider once.</summary>
+    /// <param name="client">The way to it.</param>
+    /// <param name="revoked">The token was revoked.</param>
+    /// <param name="callIsUnwanted">Ends the call, since nobody wants its answer.</param>
+    /// <param name="callIsRevoked">Ends the call, since the token was revoked.</param>
+    private async Task<CallEnd> AskAsync(
+        ProviderClient client, CancellationToken revoked, CancellationToken callIsUnwanted,
+        CancellationToken callIsRevoked)
+    {
         var http = exchange.Http;
         var timeouts = route.Provider.Timeouts;
-        using var run = grant.Run();
-        using var cutoff = new Cutoff(timeouts.Request, clock, http.RequestAborted, run.Revoked);
+        using var cutoff = new Cutoff(timeouts.Request, clock, callIsUnwanted, callIsRevoked);
         cutoff.Within(timeouts.ResponseHeader);
-        exchange.Capture = RequestJudge.MustCapture(exchange) ? new BodyCapture() : null;
+        exchange.Capture ??= RequestJudge.MustCapture(exchange) ? new BodyCapture() : null;
         using var upload = UploadContent.IsNeededFor(http.Request)
             ? new UploadContent(exchange, cutoff, timeouts.ResponseHeader, clock)
             : null;
-        using var request = UpstreamRequest.Create(exchange, route, grant.Project.ProviderKey, upload);
+        using var request = UpstreamRequest.Create(
+            exchange, route, grant.Project.ProviderKey, upload,
+            exchange.Cache is { Validates: true, Stored: var stored } ? stored : null);
 
         HttpResponseMessage answer;
         exchange.SentUpstream = clock.GetTimestamp();
+        fill.Sending(exchange.Cache);
         try
         {
             answer = await client.SendAsync(request, cutoff.Token);
@@ -38,35 +66,49 @@ internal sealed class Forwarding(
         catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException
             or BadHttpRequestException)
         {
-            return RefusalFor(failure, cutoff, upload);
+            var refusal = RefusalFor(failure, cutoff, upload, revoked);
+            var isUnreachable = refusal == Refusal.UpstreamUnreachable || refusal == Refusal.UpstreamTimeout;
+            return isUnreachable && await fill.TryStandInAsync(exchange, grant, route, isUnreachable: true)
+                ? default
+                : new CallEnd(refusal);
         }
 
         using (answer)
         {
             exchange.AnsweredUpstream = clock.GetTimestamp();
-            return await RelayAsync(answer, cutoff);
+            return await RelayAsync(answer, cutoff, revoked);
         }
     }
 
-    private async Task<Refusal?> RelayAsync(HttpResponseMessage answer, Cutoff cutoff)
+    private async Task<CallEnd> RelayAsync(HttpResponseMessage answer, Cutoff cutoff, CancellationToken revoked)
     {
         var upgradeWasAsked = WebSocketUpgrade.IsAskedBy(exchange.Http);
         if (!AnswerRelay.IsValid(answer, upgradeWasAsked))
         {
-            return Refusal.UpstreamInvalid;
+            return new CallEnd(Refusal.UpstreamInvalid);
         }
 
-        AnswerRelay.CopyHead(answer, exchange);
-        var response = exchange.Http.Response;
-        LimitHeaders.Write(response.Headers, grant.Account, grant.Project.Account, exchange.ExpiresIn);
-        Cors.Mark(response, exchange.Http.Request, route.Provider);
-        response.Headers.Append("Server-Timing", OwnTime());
         if (exchange.Operation.Metering != Metering.Free && answer.IsSuccessStatusCode)
         {
             exchange.Answer = AnswerReader.For(
                 ContentHeader(answer, "Content-Type"), ContentHeader(answer, "Content-Encoding"));
         }
 
+        var taken = await fill.TakeAsync(answer, exchange, grant, route, cutoff, revoked);
+        if (taken != FillEnd.ForTheClient)
+        {
+            return new CallEnd(null, MustAskAnew: taken == FillEnd.AskAnew);
+        }
+
+        AnswerRelay.CopyHead(answer, exchange);
+        CacheMarks.Forwarded(exchange);
+        AnswerMarks.Write(exchange, grant, route, clock);
+        return new CallEnd(await RelayBodyAsync(answer, cutoff));
+    }
+
+    private async Task<Refusal?> RelayBodyAsync(HttpResponseMessage answer, Cutoff cutoff)
+    {
+        var response = exchange.Http.Response;
         try
         {
             await (answer.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols
@@ -92,24 +134,16 @@ internal sealed class Forwarding(
     private static string? ContentHeader(HttpResponseMessage answer, string name) =>
         answer.Content.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null;
 
-    /// <summary>
-    /// Our own share of the time so far, as a Server-Timing entry (W3C): milliseconds without the provider's.
-    /// </summary>
-    private string OwnTime()
-    {
-        var own = clock.GetElapsedTime(exchange.Started)
-            - clock.GetElapsedTime(exchange.SentUpstream, exchange.AnsweredUpstream);
-        return string.Create(CultureInfo.InvariantCulture, $"llm-proxy;dur={own.TotalMilliseconds:0.000}");
-    }
-
-    private static Outcome OutcomeOf(Cutoff cutoff) => !cutoff.IsTriggered ? Outcome.Truncated : cutoff.Reason switch
+    /// <summary>How an exchange ended whose answer broke off.</summary>
+    public static Outcome OutcomeOf(Cutoff cutoff) => !cutoff.IsTriggered ? Outcome.Truncated : cutoff.Reason switch
     {
         CutoffReason.ClientGone => Outcome.ClientGone,
         CutoffReason.Revoked => Outcome.Revoked,
         _ => Outcome.TimedOut,
     };
 
-    private Refusal RefusalFor(Exception failure, Cutoff cutoff, UploadContent? upload)
+    private Refusal RefusalFor(
+        Exception failure, Cutoff cutoff, UploadContent? upload, CancellationToken revoked)
     {
         if (NothingWasSent(failure))
         {
@@ -119,7 +153,7 @@ internal sealed class Forwarding(
         // For a client that is gone the answer does not matter: the pipeline writes none.
         if (cutoff.IsTriggered && cutoff.Reason != CutoffReason.Timeout)
         {
-            exchange.Reason = cutoff.Reason == CutoffReason.Revoked ? "revoked" : null;
+            exchange.Reason = revoked.IsCancellationRequested ? "revoked" : null;
             return Refusal.InvalidToken;
         }
 
@@ -146,3 +180,9 @@ internal sealed class Forwarding(
             or HttpRequestError.SecureConnectionError
     } or OperationCanceledException { InnerException: TimeoutException };
 }
+
+/// <summary>How a call to the provider ended.</summary>
+/// <param name="Refusal">The client gets this; null when it has an answer.</param>
+/// <param name="MustAskAnew">The client has none, and the provider must be asked without conditions.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct CallEnd(Refusal? Refusal, bool MustAskAnew = false);

@@ -8,9 +8,9 @@ namespace LlmProxy.Proxying;
 /// <summary>The life of one proxied request, in order. Read the program from here.</summary>
 /// <remarks>
 /// <code>
-///  caller ─► 1 identify ─► 2 admit ─► 3 route ─► 4 judge ─► 5 reserve ─► 6 forward ─► caller
-///                             │          │          │           │            │
-///                             └──────────┴─ refusal ┴───────────┴────────────┴──► 7 settle
+///  caller ─► 1 identify ─► 2 admit ─► 3 route ─► 4 judge ─► 5 cache ─► 6 reserve ─► 7 forward ─► caller
+///                             │          │          │          │           │            │
+///                             └──────────┴─ refusal ┴──────────┴ hit ──────┴────────────┴──► 8 settle
 /// </code>
 /// Each step lets the request pass or ends it with a <see cref="Refusal"/>. What passes reaches the provider byte for
 /// byte, and so does the answer on its way back.
@@ -23,6 +23,8 @@ internal sealed class ProxyPipeline(
     ConcurrencyLimit concurrency,
     AddressLimit addresses,
     RequestJudge judge,
+    CacheStep cache,
+    CacheFill fill,
     ExchangeMeter meter,
     TimeProvider clock)
 {
@@ -49,7 +51,7 @@ internal sealed class ProxyPipeline(
         }
         finally
         {
-            // 7. Settle, however it ended. The caller has the answer, so this neither waits nor throws.
+            // 8. Settle, however it ended. The caller has the answer, so this neither waits nor throws.
             Settle(exchange);
         }
     }
@@ -95,18 +97,39 @@ internal sealed class ProxyPipeline(
             return Refusal.Overloaded;
         }
 
-        var refusal = await judge.JudgeBodyAsync(exchange, grant, destination.Provider.Rules)
+        exchange.Cache = cache.Open(exchange, grant, destination);
+        return await judge.JudgeBodyAsync(exchange, grant, destination.Provider.Rules)
+            ?? await AnswerAsync(exchange, grant, destination);
+    }
 
-            // 5. May they still spend? A request, and the worst case of what it may use.
-            ?? await judge.ReserveAsync(exchange, grant);
-        if (refusal is not null)
+    private async ValueTask<Refusal?> AnswerAsync(Exchange exchange, Grant grant, ProviderRoute destination)
+    {
+        // 5. Is the answer here already, or on its way to somebody else of the project? Then it costs nothing.
+        var wish = exchange.Cache;
+        var found = wish is null
+            ? CacheStepEnd.AskProvider
+            : await cache.TryServeAsync(exchange, wish, grant, destination);
+        if (found != CacheStepEnd.AskProvider)
         {
-            return refusal;
+            return CacheStep.RefusalFor(found);
         }
 
-        // 6. Ask the provider, with the project's key in place of the caller's token, and bring back its answer.
-        return await new Forwarding(exchange, destination, grant, judge, meter, clock)
-            .RunAsync(clients.For(destination.Provider));
+        try
+        {
+            // 6. May they still spend? A request, and the worst case of what it may use.
+            return await judge.ReserveAsync(exchange, grant)
+
+                // 7. Ask the provider, with the project's key in place of the caller's token, and bring back its answer.
+                ?? await new Forwarding(exchange, destination, grant, judge, meter, fill, clock)
+                    .RunAsync(clients.For(destination.Provider));
+        }
+        finally
+        {
+            if (wish is not null)
+            {
+                cache.Close(wish);
+            }
+        }
     }
 
     private async ValueTask<Refusal?> AdmitAsync(Exchange exchange, ProviderRoute? route)

@@ -11,6 +11,9 @@ internal static class ProxyingFeature
         services.AddSingleton<BodyJudge>();
         services.AddSingleton<ConcurrencyLimit>();
         services.AddSingleton<RequestJudge>();
+        services.AddSingleton<CacheStep>();
+        services.AddSingleton<CacheFill>();
+        services.AddSingleton<CacheRefresh>();
         services.AddSingleton<ExchangeMeter>();
         services.AddHostedService(static provider => provider.GetRequiredService<ExchangeMeter>());
         services.AddSingleton<ProviderClients>();

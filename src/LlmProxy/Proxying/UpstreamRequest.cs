@@ -1,4 +1,5 @@
 using System.Net;
+using LlmProxy.Caching;
 using LlmProxy.Http;
 using LlmProxy.Providers;
 using LlmProxy.Secrets;
@@ -14,8 +15,16 @@ internal static class UpstreamRequest
     // The path was checked byte by byte (RequestTarget) and goes out as it came: no decoding, no dot-segment removal.
     private static readonly UriCreationOptions AsItIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
+    /// <param name="exchange">The client's request.</param>
+    /// <param name="route">Where it goes.</param>
+    /// <param name="providerKey">The project's.</param>
+    /// <param name="content">Its body.</param>
+    /// <param name="stored">
+    /// Asked for only if it has changed, in place of what the client would ask: its own conditions are then ours to
+    /// answer (RFC 9111 §4.3.1).
+    /// </param>
     public static HttpRequestMessage Create(
-        Exchange exchange, in ProviderRoute route, Secret providerKey, UploadContent? content)
+        Exchange exchange, in ProviderRoute route, Secret providerKey, UploadContent? content, StoredResponse? stored)
     {
         var request = exchange.Http.Request;
         var message = new HttpRequestMessage(MethodOf(request.Method), UriOf(exchange.Target, route))
@@ -25,7 +34,13 @@ internal static class UpstreamRequest
             Content = content,
         };
 
-        CopyHeaders(exchange, message);
+        CopyHeaders(exchange, message, withConditions: stored is null);
+        if (stored is not null)
+        {
+            Ask(message, "If-None-Match", stored.ETag);
+            Ask(message, "If-Modified-Since", stored.LastModified);
+        }
+
         if (WebSocketUpgrade.IsAskedBy(exchange.Http))
         {
             message.Headers.TryAddWithoutValidation("Connection", "Upgrade");
@@ -42,7 +57,15 @@ internal static class UpstreamRequest
         return new Uri(string.Concat(route.Provider.Origin, route.Provider.BasePath, path, target.Query), AsItIs);
     }
 
-    private static void CopyHeaders(Exchange exchange, HttpRequestMessage message)
+    private static void Ask(HttpRequestMessage message, string condition, string? validator)
+    {
+        if (validator is not null)
+        {
+            message.Headers.TryAddWithoutValidation(condition, validator);
+        }
+    }
+
+    private static void CopyHeaders(Exchange exchange, HttpRequestMessage message, bool withConditions)
     {
         var request = exchange.Http.Request;
         var connection = request.Headers.Connection;
@@ -53,7 +76,7 @@ internal static class UpstreamRequest
                 continue;
             }
 
-            if (exchange.MustComeAsItIs(name))
+            if (exchange.MustComeAsItIs(name) || (!withConditions && IsOurs(name)))
             {
                 continue;
             }
@@ -74,6 +97,10 @@ internal static class UpstreamRequest
             }
         }
     }
+
+    private static bool IsOurs(string name) =>
+        name.Equals("If-None-Match", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("If-Modified-Since", StringComparison.OrdinalIgnoreCase);
 
     private static void Authenticate(HttpRequestMessage message, ProviderAuth auth, Secret providerKey)
     {

@@ -26,6 +26,7 @@ internal sealed class Grant
     {
         (Hash, Project, Account) = (hash, project, account);
         (_expiresAt, Version) = (token.ExpiresAt, token.Version);
+        MayUseCache = token.UseCache;
         if (!token.IsActive)
         {
             Revoke();
@@ -50,6 +51,9 @@ internal sealed class Grant
     /// <summary>Set by each use; the gate clears it to find out who rests.</summary>
     public bool WasUsed { get; set; }
 
+    /// <summary>Whether it may be answered from the cache, and what it is answered may be kept there.</summary>
+    public bool MayUseCache { get; private set; }
+
     /// <summary>The version of the row that this grant says.</summary>
     public long Version { get; private set; }
 
@@ -58,7 +62,7 @@ internal sealed class Grant
     /// </summary>
     public void Follow(StoredToken token)
     {
-        Version = token.Version;
+        (Version, MayUseCache) = (token.Version, token.UseCache);
         Interlocked.Exchange(ref _expiresAt, token.ExpiresAt);
         Account.Follow(token, token.Spent);
         if (!token.IsActive)

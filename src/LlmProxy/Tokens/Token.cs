@@ -12,6 +12,8 @@ namespace LlmProxy.Tokens;
 /// <param name="RequestCount">Requests that it has made.</param>
 /// <param name="TokenCount">Prompt and completion tokens that these used.</param>
 /// <param name="Cost">Micro-dollars that these cost.</param>
+/// <param name="UseCache">Whether it may be answered from the cache.</param>
+/// <param name="CacheHitCount">How often it was.</param>
 /// <param name="CreatedAt">When it was issued.</param>
 /// <param name="LastUsedAt">Null when it never was.</param>
 /// <param name="RevokedAt">Null when it is not.</param>
@@ -24,15 +26,23 @@ internal sealed record TokenRow(
     long RequestCount,
     long TokenCount,
     long Cost,
+    bool UseCache,
+    long CacheHitCount,
     DateTimeOffset CreatedAt,
     DateTimeOffset? LastUsedAt,
     DateTimeOffset? RevokedAt);
 
 /// <summary>A token that is wanted.</summary>
-internal sealed record TokenOrder(Guid ProjectId, DateTimeOffset ExpiresAt, LimitChange Limits);
+internal sealed record TokenOrder(Guid ProjectId, DateTimeOffset ExpiresAt, LimitChange Limits)
+{
+    public bool UseCache { get; init; } = true;
+}
 
 /// <summary>What a PATCH may change; null leaves it as it is.</summary>
-internal sealed record TokenChange(bool? IsActive, LimitChange? Limits, DateTimeOffset? ExpiresAt);
+internal sealed record TokenChange(bool? IsActive, LimitChange? Limits, DateTimeOffset? ExpiresAt)
+{
+    public bool? UseCache { get; init; }
+}
 
 /// <summary>Why no token was issued.</summary>
 internal enum IssueFault

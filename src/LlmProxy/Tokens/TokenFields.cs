@@ -11,6 +11,7 @@ internal static class TokenFields
 
     private const int DaysMax = 365;
     private const string IsActive = "is_active";
+    private const string UseCache = "use_cache";
     private const string ExpiresAt = "expires_at";
     private const string DurationMinutes = "duration_minutes";
 
@@ -26,7 +27,10 @@ internal static class TokenFields
         var (problem, expiresAt) = ReadEnd(body, body.Value.ExpiresAt, body.Value.DurationMinutes, now);
         return (problem ?? limitProblem) is { } fault
             ? (fault, null)
-            : (null, new TokenOrder(body.Value.ProjectId, expiresAt!.Value, limits));
+            : (null, new TokenOrder(body.Value.ProjectId, expiresAt!.Value, limits)
+            {
+                UseCache = body.Value.UseCache,
+            });
     }
 
     /// <summary>The change that the body asks for, or what is wrong with it.</summary>
@@ -41,7 +45,10 @@ internal static class TokenFields
         var (problem, expiresAt) = ReadEnd(body, body.Value.ExpiresAt, body.Value.DurationMinutes, now);
         return (problem ?? limitProblem) is { } fault
             ? (fault, null)
-            : (null, new TokenChange(body.Has(IsActive) ? body.Value.IsActive : null, limits, expiresAt));
+            : (null, new TokenChange(body.Has(IsActive) ? body.Value.IsActive : null, limits, expiresAt)
+            {
+                UseCache = body.Has(UseCache) ? body.Value.UseCache : null,
+            });
     }
 
     /// <summary>When the token is to expire; null when the body does not say.</summary>

@@ -5,7 +5,7 @@ namespace LlmProxy.Tokens;
 
 /// <summary>What management does with tokens: issue, find, list, change, revoke.</summary>
 internal sealed class TokenIssuer(
-    TokenStore store, TokenHasher hasher, TokenGate gate, LeaseOffice leases, TimeProvider clock)
+    TokenStore store, TokenHasher hasher, TokenGate gate, LeaseOffice leases, CacheHits hits, TimeProvider clock)
 {
     // So many rows are read at a time, so that other readers get their turn.
     private const int ReloadMax = 500;
@@ -20,6 +20,7 @@ internal sealed class TokenIssuer(
             ProjectId = order.ProjectId.ToString(),
             IsActive = true,
             ExpiresAt = order.ExpiresAt.ToUnixTimeMilliseconds(),
+            UseCache = order.UseCache,
             CreatedAt = now.ToUnixTimeMilliseconds(),
             UpdatedAt = now.ToUnixTimeMilliseconds(),
             Version = 1,
@@ -38,7 +39,7 @@ internal sealed class TokenIssuer(
     /// <summary>By id, or by the secret itself, which people have at hand.</summary>
     public async Task<TokenRow?> FindAsync(string idOrSecret, CancellationToken aborted)
     {
-        await leases.SettleAsync();
+        await SettleAsync();
         var token = Guid.TryParseExact(idOrSecret, "D", out var id) ? await store.FindAsync(id, aborted)
             : TokenSecret.IsWellFormed(idOrSecret) ? await store.FindAsync(hasher.Hash(idOrSecret), aborted)
             : null;
@@ -54,7 +55,7 @@ internal sealed class TokenIssuer(
     /// <summary>Newest first.</summary>
     public async Task<IReadOnlyList<TokenRow>> ListAsync(TokenQuery query, CancellationToken aborted)
     {
-        await leases.SettleAsync();
+        await SettleAsync();
         var tokens = await store.ListAsync(query, clock.GetUtcNow().ToUnixTimeMilliseconds(), aborted);
         return [.. tokens.Select(RowOf)];
     }
@@ -64,7 +65,7 @@ internal sealed class TokenIssuer(
     /// </summary>
     public async Task<TokenRow?> ChangeAsync(Guid id, TokenChange change)
     {
-        await leases.SettleAsync();
+        await SettleAsync();
         if (await store.ChangeAsync(id, token => Apply(change, token)) is not { } changed)
         {
             return null;
@@ -122,6 +123,13 @@ internal sealed class TokenIssuer(
         return ReloadAsync(gate.Grants(), aborted);
     }
 
+    /// <summary>What the store counts is the truth then.</summary>
+    private async Task SettleAsync()
+    {
+        await leases.SettleAsync();
+        await hits.FlushAsync();
+    }
+
     private async Task ReloadAsync(IReadOnlyList<Grant> grants, CancellationToken aborted)
     {
         foreach (var some in grants.Chunk(ReloadMax))
@@ -141,6 +149,7 @@ internal sealed class TokenIssuer(
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         token.UpdatedAt = now;
         token.ExpiresAt = change.ExpiresAt?.ToUnixTimeMilliseconds() ?? token.ExpiresAt;
+        token.UseCache = change.UseCache ?? token.UseCache;
         change.Limits?.ApplyTo(token);
         if (change.IsActive is { } isActive && isActive != token.IsActive)
         {
@@ -154,7 +163,7 @@ internal sealed class TokenIssuer(
         var (requests, tokens, cost) = leases.UsedOf(AccountId.OfToken(id), token.Spent);
         return new TokenRow(
             id, Guid.Parse(token.ProjectId), token.IsActive, At(token.ExpiresAt), LimitSet.Of(token), requests, tokens,
-            cost, At(token.CreatedAt), token.LastUsedAt is { } used ? At(used) : null,
+            cost, token.UseCache, token.CacheHitCount, At(token.CreatedAt), token.LastUsedAt is { } used ? At(used) : null,
             token.RevokedAt is { } revoked ? At(revoked) : null);
 
         static DateTimeOffset At(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);

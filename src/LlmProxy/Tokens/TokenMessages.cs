@@ -55,6 +55,12 @@ internal sealed record IssueToken : ILimitFields
 
     /// <inheritdoc cref="ILimitFields.AllowedOrigins"/>
     public IReadOnlyList<string>? AllowedOrigins { get; init; }
+
+    /// <summary>
+    /// Whether it may be answered from the cache, and its answers be kept there; true when it is absent.
+    /// </summary>
+    /// <example>true</example>
+    public bool UseCache { get; set; } = true;
 }
 
 /// <summary>What to change in a token; members that are absent stay as they are.</summary>
@@ -106,6 +112,10 @@ internal sealed record ChangeToken : ILimitFields
 
     /// <inheritdoc cref="ILimitFields.AllowedOrigins"/>
     public IReadOnlyList<string>? AllowedOrigins { get; init; }
+
+    /// <summary>Whether it may be answered from the cache, and its answers be kept there.</summary>
+    /// <example>false</example>
+    public bool UseCache { get; init; }
 }
 
 /// <summary>A token, without its secret.</summary>
@@ -159,6 +169,9 @@ internal sealed record TokenAnswer
     /// <summary>Web pages from which it may be used; null: no limit.</summary>
     public required IReadOnlyList<string>? AllowedOrigins { get; init; }
 
+    /// <summary>Whether it may be answered from the cache, and its answers be kept there.</summary>
+    public required bool UseCache { get; init; }
+
     /// <summary>Requests that the token has made.</summary>
     /// <example>17</example>
     public required long RequestCount { get; init; }
@@ -170,6 +183,10 @@ internal sealed record TokenAnswer
     /// <summary>US dollars that these cost, with six decimals.</summary>
     /// <example>"0.120000"</example>
     public required string CostUsd { get; init; }
+
+    /// <summary>How often it was answered from the cache, which are no requests of `request_count`.</summary>
+    /// <example>5</example>
+    public required long CacheHitCount { get; init; }
 
     /// <summary>When the token was issued.</summary>
     /// <example>2026-01-31T12:00:00Z</example>
@@ -196,9 +213,11 @@ internal sealed record TokenAnswer
         AllowedModels = row.Limits.ModelPatterns(),
         AllowedEndpoints = row.Limits.AllowedEndpoints?.Patterns,
         AllowedOrigins = row.Limits.AllowedOrigins,
+        UseCache = row.UseCache,
         RequestCount = row.RequestCount,
         TokenCount = row.TokenCount,
         CostUsd = UsDollars.Write(row.Cost),
+        CacheHitCount = row.CacheHitCount,
         CreatedAt = row.CreatedAt.UtcDateTime,
         LastUsedAt = row.LastUsedAt?.UtcDateTime,
         RevokedAt = row.RevokedAt?.UtcDateTime,
@@ -258,6 +277,9 @@ internal sealed class IssuedToken
     /// <summary>Web pages from which it may be used; null: no limit.</summary>
     public required IReadOnlyList<string>? AllowedOrigins { get; init; }
 
+    /// <summary>Whether it may be answered from the cache, and its answers be kept there.</summary>
+    public required bool UseCache { get; init; }
+
     public static IssuedToken Of(TokenRow row, Secret secret) => new()
     {
         Id = row.Id,
@@ -273,6 +295,7 @@ internal sealed class IssuedToken
         AllowedModels = row.Limits.ModelPatterns(),
         AllowedEndpoints = row.Limits.AllowedEndpoints?.Patterns,
         AllowedOrigins = row.Limits.AllowedOrigins,
+        UseCache = row.UseCache,
     };
 }
 

@@ -16,8 +16,9 @@ internal sealed class TokenStore(Database database)
         max_requests AS MaxRequests, requests_per_minute AS RequestsPerMinute, max_concurrent AS MaxConcurrent,
         max_tokens AS MaxTokens, tokens_per_minute AS TokensPerMinute, max_cost AS MaxCost,
         allowed_models AS AllowedModels, allowed_endpoints AS AllowedEndpoints, allowed_origins AS AllowedOrigins,
-        request_count AS RequestCount, token_count AS TokenCount, cost AS Cost, last_used_at AS LastUsedAt,
-        revoked_at AS RevokedAt, created_at AS CreatedAt, updated_at AS UpdatedAt, version AS Version
+        request_count AS RequestCount, token_count AS TokenCount, cost AS Cost, use_cache AS UseCache,
+        cache_hit_count AS CacheHitCount, last_used_at AS LastUsedAt, revoked_at AS RevokedAt,
+        created_at AS CreatedAt, updated_at AS UpdatedAt, version AS Version
         """;
 
     // The highest text that an id can have, for a list from its beginning.
@@ -75,11 +76,11 @@ internal sealed class TokenStore(Database database)
                 connection.Execute("""
                     INSERT INTO tokens (id, hash, project_id, is_active, expires_at, max_requests,
                         requests_per_minute, max_concurrent, max_tokens, tokens_per_minute, max_cost,
-                        allowed_models, allowed_endpoints, allowed_origins, request_count, created_at,
-                        updated_at, version)
+                        allowed_models, allowed_endpoints, allowed_origins, use_cache, request_count,
+                        created_at, updated_at, version)
                     VALUES (@Id, @Hash, @ProjectId, @IsActive, @ExpiresAt, @MaxRequests, @RequestsPerMinute,
                         @MaxConcurrent, @MaxTokens, @TokensPerMinute, @MaxCost, @AllowedModels, @AllowedEndpoints,
-                        @AllowedOrigins, @RequestCount, @CreatedAt, @UpdatedAt, @Version)
+                        @AllowedOrigins, @UseCache, @RequestCount, @CreatedAt, @UpdatedAt, @Version)
                     """, token, transaction);
                 ChangeStore.Note(connection, transaction, ChangeStore.Token, token.Id);
                 return IssueFault.None;
@@ -104,8 +105,8 @@ internal sealed class TokenStore(Database database)
                     requests_per_minute = @RequestsPerMinute, max_concurrent = @MaxConcurrent,
                     max_tokens = @MaxTokens, tokens_per_minute = @TokensPerMinute, max_cost = @MaxCost,
                     allowed_models = @AllowedModels, allowed_endpoints = @AllowedEndpoints,
-                    allowed_origins = @AllowedOrigins, revoked_at = @RevokedAt, updated_at = @UpdatedAt,
-                    version = @Version
+                    allowed_origins = @AllowedOrigins, use_cache = @UseCache, revoked_at = @RevokedAt,
+                    updated_at = @UpdatedAt, version = @Version
                 WHERE id = @Id
                 """, token, transaction);
             ChangeStore.Note(connection, transaction, ChangeStore.Token, token.Id);
@@ -179,6 +180,10 @@ internal sealed class StoredToken : ILimitColumns
     public long TokenCount { get; set; }
 
     public long Cost { get; set; }
+
+    public bool UseCache { get; set; }
+
+    public long CacheHitCount { get; set; }
 
     public long? LastUsedAt { get; set; }
 

@@ -44,6 +44,16 @@ public sealed class EndpointListTests
     }
 
     [Theory]
+    [InlineData("/v1/models", "/v1/models")]
+    [InlineData("/v1/models/gpt-5", "/v1/models/*")]
+    [InlineData("/v1/threads/t_1/messages", "/v1/threads/*/messages")]
+    [InlineData("/v1/files", null)]
+    public void A_path_is_found_by_its_pattern(string path, string? pattern)
+    {
+        Assert.Equal(pattern, new EndpointList(["/v1/models/*", "/v1/threads/*/messages", "/v1/models"]).Find(path));
+    }
+
+    [Theory]
     [InlineData("v1/models", "must start with '/'")]
     [InlineData("", "must start with '/'")]
     [InlineData("/v1/models/", "empty segment")]

@@ -18,9 +18,11 @@ public sealed class ProvidersGuideTests
 
     [Theory]
     [InlineData("x: 1\napis: {}", 2)]
-    [InlineData("apis: {a: {x: 1}}", 10)]
+    [InlineData("apis: {a: {x: 1}}", 11)]
     [InlineData("apis: {a: {timeouts: {x: 1}}}", 5)]
     [InlineData("apis: {a: {connection: {x: 1}}}", 2)]
+    [InlineData("apis: {a: {cache: {x: 1}}}", 2)]
+    [InlineData("apis: {a: {cache: {post: [{x: 1}]}}}", 3)]
     public void The_guide_names_every_key(string yaml, int count)
     {
         var complaint = Given.Complaints(yaml).Single(static one => one.Contains(".x is", StringComparison.Ordinal)

@@ -74,4 +74,18 @@ public sealed class ShippedProvidersTests
 
         Assert.Equal((false, "x-api-key"), (auth.IsBearer, auth.HeaderName));
     }
+
+    [Theory]
+    [InlineData("/v1/models", true)]
+    [InlineData("/v1/models/gpt-5", true)]
+    [InlineData("/v1/batches/batch_1", false)]
+    [InlineData("/v1/files", false)]
+    public void Of_what_says_nothing_only_models_are_cached_and_no_post(string endpoint, bool isCached)
+    {
+        Assert.All(_table.All, provider =>
+        {
+            Assert.Equal(isCached, provider.Cache.DefaultTtlEndpoints.Contains(endpoint));
+            Assert.Empty(provider.Cache.PostRules);
+        });
+    }
 }

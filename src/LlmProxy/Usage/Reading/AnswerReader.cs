@@ -124,6 +124,12 @@ internal sealed class AnswerReader : IDisposable
         return new AnswerFacts(usage, faults, _walk.Model, _walk.ServiceTier, hasEnded, _walk.IsOnlyOfPrompt);
     }
 
+    /// <summary>A stream has said that it is over.</summary>
+    public bool HasEnded => !_isBroken && !_isUnreadable && _walk.HasEnded;
+
+    /// <summary>The model as the answer names it, once it has.</summary>
+    public string? Model => _walk.Model;
+
     /// <summary>What the model has said so far; null when that is nothing, or was taken before.</summary>
     public DeliveredText? TakeText() => _walk.TakeText();
 

@@ -44,7 +44,7 @@ internal static class KeptBytes
         var bytes = PerKey + PerArray + (PerReference * old.Length);
         foreach (var variant in old)
         {
-            if (!now.Contains(variant))
+            if (!Has(now, variant))
             {
                 // After a validation it is the same body with another head.
                 var isBodyKept = now.Length > 0 && now[0].Body.Equals(variant.Body);
@@ -53,6 +53,19 @@ internal static class KeptBytes
         }
 
         return bytes;
+    }
+
+    private static bool Has(ReadOnlySpan<StoredResponse> variants, StoredResponse wanted)
+    {
+        foreach (var variant in variants)
+        {
+            if (ReferenceEquals(variant, wanted))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static long Of(StoredResponse response) =>

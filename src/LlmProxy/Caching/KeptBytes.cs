@@ -14,7 +14,7 @@ internal static class KeptBytes
     public const long PerProject = 168;
 
     // KeptAnswers; its node in the table, and up to two places there, since the table doubles.
-    private const long PerKey = 112 + 72 + 16;
+    private const long PerKey = 120 + 72 + 16;
     private const long PerResponse = 168;
     private const long PerArray = 24;
     private const long PerList = 32;
@@ -108,7 +108,7 @@ internal static class KeptBytes
             return 0;
         }
 
-        var bytes = PerArray + PerList + (PerReference * names.Count);
+        var bytes = PerArray + (names is Array ? 0 : PerList) + (PerReference * names.Count);
         for (var i = 0; i < names.Count; i++)
         {
             bytes += OfText(names[i]);

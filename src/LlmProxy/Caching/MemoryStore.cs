@@ -10,8 +10,8 @@ namespace LlmProxy.Caching;
 /// (<see cref="ProjectQueue"/>). Every answer has its own array, which is never used again for another.
 /// </summary>
 /// <remarks>
-/// Of the limit, 4 MiB (at most a quarter) are for what the collector's young generations grow by when something stays;
-/// of the rest, four fifths are for what is kept, with everything that it takes to keep it (<see cref="KeptBytes"/>),
+/// Of the limit, 6 MiB (at most three eighths) are for what the collector's young generations grow by when something
+/// stays; of the rest, four fifths are for what is kept, with everything that it takes to keep it (<see cref="KeptBytes"/>),
 /// and one fifth is for what the collector has not taken back yet (<see cref="Garbage"/>). Answers that come faster than
 /// it does are not kept. So the process grows by no more than the limit and a tenth, from 16 MiB on; the benchmark
 /// <c>cache-memory</c> measures it.
@@ -53,7 +53,7 @@ internal sealed class MemoryStore : ICacheStore
         _garbage = garbage;
     }
 
-    public bool IsEmpty => Interlocked.Read(ref _entries) == 0;
+    public bool IsEmpty => Volatile.Read(ref _entries) == 0;
 
     public CacheSize Size
     {
@@ -119,7 +119,7 @@ internal sealed class MemoryStore : ICacheStore
             : new(Task.Run(() => PurgeAll(selector, aborted), aborted));
 
     /// <summary>Of the limit, what is not for the young generations.</summary>
-    private static long OfRest(long bytesMax) => bytesMax - Math.Min(bytesMax / 4, 4 * MiB);
+    private static long OfRest(long bytesMax) => bytesMax - Math.Min(bytesMax / 8 * 3, 6 * MiB);
 
     private long PurgeAll(CacheSelector selector, CancellationToken aborted)
     {

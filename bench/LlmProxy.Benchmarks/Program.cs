@@ -1,5 +1,6 @@
 using System.CommandLine;
 using BenchmarkDotNet.Running;
+using LlmProxy.Benchmarks.Caching;
 using LlmProxy.Benchmarks.Load;
 using LlmProxy.Benchmarks.Micro;
 using LlmProxy.Benchmarks.SideBySide;
@@ -73,8 +74,35 @@ var memory = new Command("memory", "Measures what each live token adds to the me
 memory.SetAction((arguments, aborted) => TokenMemory.RunAsync(
     arguments.GetValue(count), Path.GetFullPath(arguments.GetValue(llmProxy)!), aborted));
 
+var answers = new Option<int>("--answers")
+{
+    DefaultValueFactory = _ => 1_000_000,
+    Description = "Distinct answers that are put into the cache.",
+};
+var cacheMemory = new Command("cache-memory", "Measures what the cache adds to the memory that is resident.")
+{
+    answers,
+};
+cacheMemory.SetAction((arguments, aborted) => CacheMemory.RunAsync(arguments.GetValue(answers), aborted));
+
+var limit = new Option<int>("--limit") { DefaultValueFactory = _ => 64, Description = "MiB." };
+var bodyBytes = new Option<int>("--body-bytes") { DefaultValueFactory = _ => 4_096, Description = "Of the longest." };
+var perSecond = new Option<double>("--per-second")
+{
+    DefaultValueFactory = _ => double.PositiveInfinity,
+    Description = "How many answers at most.",
+};
+var cacheFill = new Command("cache-fill", "Fills a cache in this process; started by cache-memory.")
+{
+    limit, answers, bodyBytes, perSecond,
+};
+cacheFill.SetAction((arguments, _) => CacheFill.RunAsync(
+    arguments.GetValue(limit), arguments.GetValue(answers), arguments.GetValue(bodyBytes),
+    arguments.GetValue(perSecond)));
+
 var port = new Argument<int>("port") { Description = "Port on loopback." };
 var upstream = new Command("stream-upstream", "Answers with paced events; started by compare.") { port };
 upstream.SetAction((arguments, aborted) => StreamUpstream.RunAsync(arguments.GetValue(port), aborted));
 
-return await new RootCommand("Measures llm-proxy.") { compare, memory, micro, upstream }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures llm-proxy.") { cacheFill, cacheMemory, compare, memory, micro, upstream }
+    .Parse(args).InvokeAsync();

@@ -14,7 +14,7 @@ internal static class KeptBytes
     public const long PerProject = 168;
 
     // KeptAnswers; its node in the table, and up to two places there, since the table doubles.
-    private const long PerKey = 112 + 72 + 16;
+    private const long PerKey = 120 + 72 + 16;
     private const long PerResponse = 168;
     private const long PerArray = 24;
     private const long PerList = 32;
@@ -44,7 +44,7 @@ internal static class KeptBytes
         var bytes = PerKey + PerArray + (PerReference * old.Length);
         foreach (var variant in old)
         {
-            if (!now.Contains(variant))
+            if (!Has(now, variant))
             {
                 // After a validation it is the same body with another head.
                 var isBodyKept = now.Length > 0 && now[0].Body.Equals(variant.Body);
@@ -53,6 +53,19 @@ internal static class KeptBytes
         }
 
         return bytes;
+    }
+
+    private static bool Has(ReadOnlySpan<StoredResponse> variants, StoredResponse wanted)
+    {
+        foreach (var variant in variants)
+        {
+            if (ReferenceEquals(variant, wanted))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static long Of(StoredResponse response) =>
@@ -68,7 +81,7 @@ internal static class KeptBytes
     private static long OfFields(IReadOnlyList<HeaderField> fields)
     {
         var bytes = PerArray + (PerField * (fields is List<HeaderField> list ? list.Capacity : fields.Count))
-            + (fields is HeaderField[]? 0 : PerList);
+            + (fields is Array ? 0 : PerList);
         for (var i = 0; i < fields.Count; i++)
         {
             bytes += OfText(fields[i].Name) + OfValues(fields[i].Values);
@@ -95,7 +108,7 @@ internal static class KeptBytes
             return 0;
         }
 
-        var bytes = PerArray + PerList + (PerReference * names.Count);
+        var bytes = PerArray + (names is Array ? 0 : PerList) + (PerReference * names.Count);
         for (var i = 0; i < names.Count; i++)
         {
             bytes += OfText(names[i]);

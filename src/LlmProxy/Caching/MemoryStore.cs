@@ -10,9 +10,10 @@ namespace LlmProxy.Caching;
 /// (<see cref="ProjectQueue"/>). Every answer has its own array, which is never used again for another.
 /// </summary>
 /// <remarks>
-/// Of the limit, four fifths are for what is kept, with everything that it takes to keep it (<see cref="KeptBytes"/>),
+/// Of the limit, 6 MiB (at most three eighths) are for what the collector's young generations grow by when something
+/// stays; of the rest, four fifths are for what is kept, with everything that it takes to keep it (<see cref="KeptBytes"/>),
 /// and one fifth is for what the collector has not taken back yet (<see cref="Garbage"/>). Answers that come faster than
-/// it does are not kept. Above 16 MiB the process so grows by no more than the limit and a tenth; the benchmark
+/// it does are not kept. So the process grows by no more than the limit and a tenth, from 16 MiB on; the benchmark
 /// <c>cache-memory</c> measures it.
 /// </remarks>
 internal sealed class MemoryStore : ICacheStore
@@ -20,8 +21,10 @@ internal sealed class MemoryStore : ICacheStore
     /// <summary>Of one key; then the oldest goes.</summary>
     public const int VariantsMax = 16;
 
+    private const long MiB = 1024 * 1024;
+
     // So that the smallest cache does not collect all the time.
-    private const long GarbageMin = 1024 * 1024;
+    private const long GarbageMin = MiB;
 
     private static readonly IReadOnlyList<StoredResponse> None = [];
 
@@ -38,18 +41,19 @@ internal sealed class MemoryStore : ICacheStore
     private long _evicted;
 
     public MemoryStore(long bytesMax, TimeProvider clock)
-        : this(bytesMax, Garbage.OfThisProcess(Math.Max(bytesMax / 10, GarbageMin), clock))
+        : this(bytesMax, Garbage.OfThisProcess(Math.Max(OfRest(bytesMax) / 10, GarbageMin), clock))
     {
     }
 
     public MemoryStore(long bytesMax, Garbage garbage)
     {
-        _keptMax = bytesMax - (bytesMax / 5);
-        _allMax = Math.Max(bytesMax, _keptMax + (2 * GarbageMin));
+        var rest = OfRest(bytesMax);
+        _keptMax = rest - (rest / 5);
+        _allMax = Math.Max(rest, _keptMax + (2 * GarbageMin));
         _garbage = garbage;
     }
 
-    public bool IsEmpty => Interlocked.Read(ref _entries) == 0;
+    public bool IsEmpty => Volatile.Read(ref _entries) == 0;
 
     public CacheSize Size
     {
@@ -113,6 +117,9 @@ internal sealed class MemoryStore : ICacheStore
         selector.Key is { } digest
             ? new(_table.TryGetValue(digest, out var answers) ? Purge(answers, selector) : 0)
             : new(Task.Run(() => PurgeAll(selector, aborted), aborted));
+
+    /// <summary>Of the limit, what is not for the young generations.</summary>
+    private static long OfRest(long bytesMax) => bytesMax - Math.Min(bytesMax / 8 * 3, 6 * MiB);
 
     private long PurgeAll(CacheSelector selector, CancellationToken aborted)
     {

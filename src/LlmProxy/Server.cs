@@ -83,7 +83,6 @@ internal static partial class Server
             LimitsOptions.Read(settings),
             CacheOptions.Read(settings),
             UsageOptions.Read(settings),
-            CacheOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);
         settings.RefuseUnknown();
@@ -108,7 +107,6 @@ internal static partial class Server
         builder.Services.AddLimits(options.Limits);
         builder.Services.AddCaching(options.Caching);
         builder.Services.AddUsage(options.Usage);
-        builder.Services.AddCaching(options.Caching);
         builder.Services.AddProjects();
         builder.Services.AddTokens();
         builder.Services.AddManagement(options.Management, static (services, aborted) =>
@@ -192,5 +190,4 @@ internal sealed record ServerOptions(
     LimitsOptions Limits,
     CacheOptions Caching,
     UsageOptions Usage,
-    CacheOptions Caching,
     TelemetryOptions Telemetry);

@@ -75,7 +75,8 @@ internal sealed class ManagementServer : IAsyncDisposable
         builder.Services.AddSingleton(FrontOptions.Read(Settings()));
         builder.Services.AddSingleton(TelemetryOptions.Read(Settings())).AddSingleton<LogQueue>();
         builder.Services.AddProviders(ProviderOptions.Read(Settings()));
-        builder.Services.AddCaching(CacheOptions.Read(Settings()) with { IsOn = false }).AddCacheApi();
+        builder.Services.AddCaching(CacheOptions.Read(Settings()) with { IsOn = cache is not null })
+            .AddCacheApi();
         if (cache is not null)
         {
             builder.Services.AddSingleton(cache);

@@ -91,7 +91,7 @@ internal sealed class CacheFill(
             return FillEnd.Done;
         }
 
-        if (Storing.Judge(@case, out _) is { } head && Fits(answer))
+        if (Storing.Judge(@case, out _) is { } head && Fits(answer) && !IsForOneClient(answer, wish))
         {
             await ShareAsync(answer, head, exchange, wish, grant, route, cutoff, revoked);
             return FillEnd.Done;
@@ -111,6 +111,13 @@ internal sealed class CacheFill(
     }
 
     private static bool IsSafe(string method) => method is "GET" or "HEAD" or "OPTIONS" or "TRACE";
+
+    /// <summary>
+    /// A cookie is never stored. An answer that says that it is fresh and sets one may be made for the one who asked;
+    /// where it was decided here that answers are alike for all of a project, it is kept without its cookie.
+    /// </summary>
+    private static bool IsForOneClient(HttpResponseMessage answer, CacheCase wish) =>
+        wish.AssignedLifetime is null && answer.Headers.NonValidated.Contains("Set-Cookie");
 
     private bool Fits(HttpResponseMessage answer) =>
         (options.StreamsAreStored || !AnswerRelay.IsStream(answer))

@@ -36,7 +36,7 @@ internal static class HeaderPolicy
     ], StringComparer.OrdinalIgnoreCase);
 
     private static readonly FrozenSet<string> StaysThere = FrozenSet.ToFrozenSet(
-        [.. HopByHop, "Content-Length", "Set-Cookie", "Set-Cookie2", "Alt-Svc", RequestId.Header],
+        [.. HopByHop, "Content-Length", "Set-Cookie", "Alt-Svc", RequestId.Header],
         StringComparer.OrdinalIgnoreCase);
 
     /// <summary>

@@ -25,7 +25,10 @@ internal static class LimitReport
     public static IReadOnlyList<(string Label, string Value)> Use(LimitView limits)
     {
         var cells = Cells(limits);
-        return [("Requests", cells[0]), ("Tokens", cells[1]), ("Cost", cells[2]), .. FromCache(limits), .. Rules(limits)];
+        return
+        [
+            ("Requests", cells[0]), ("Tokens", cells[1]), ("Cost", cells[2]), .. FromCache(limits), .. Rules(limits),
+        ];
     }
 
     /// <summary>The limits of something new, of which nothing is used.</summary>

@@ -201,8 +201,8 @@ internal sealed class TokenCommands(Workplace place, ManageOptions options)
             if (change.Count == 0)
             {
                 throw CommandFailure.Usage(
-                    "Nothing to change: give --active, --duration, --expires-at, --no-cache, --use-cache or a limit, such "
-                    + "as --max-requests.");
+                    "Nothing to change: give --active, --duration, --expires-at, --no-cache, --use-cache or a limit, "
+                    + "such as --max-requests.");
             }
 
             using var api = await options.ConnectAsync(parsed, stop);

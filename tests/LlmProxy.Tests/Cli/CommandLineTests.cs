@@ -55,7 +55,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("'x' is not a command or an option of 'llm-proxy manage token'.", "manage", "token", "x")]
     [InlineData("'--nope' is not a command or an option of 'llm-proxy server'.", "--nope")]
     [InlineData("'surplus' is not a command or an option of 'llm-proxy demo'.", "demo", "surplus")]
-    [InlineData("'llm-proxy manage' needs a command: project, token, usage.", "manage")]
+    [InlineData("'llm-proxy manage' needs a command: project, token, usage, cache.", "manage")]
     [InlineData("Option '--name' is required.", "manage", "project", "create")]
     [InlineData("Required argument 'id' missing for command: 'get'.", "manage", "project", "get")]
     public async Task What_cannot_be_understood_is_a_sentence_and_a_hint_and_exit_code_1(

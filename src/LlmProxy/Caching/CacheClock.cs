@@ -1,4 +1,5 @@
 namespace LlmProxy.Caching;
+
 /// <summary>
 /// The time by which stored answers age: the wall clock as it was at the start, and from then on the monotonic one, so
 /// that nothing becomes older, younger or fresh again when somebody sets the clock.

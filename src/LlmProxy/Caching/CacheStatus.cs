@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace LlmProxy.Caching;
 
@@ -86,14 +87,24 @@ internal static class CacheStatus
             return PlainForwards[((int)forward * 4) + (isStored ? 2 : 0) + (isCollapsed ? 1 : 0)];
         }
 
-        var status = forwardStatus is { } code ? string.Create(CultureInfo.InvariantCulture, $"; fwd-status={code}") : "";
-        var ttl = freshFor is { } fresh ? string.Create(CultureInfo.InvariantCulture, $"; ttl={Seconds(fresh)}") : "";
-        return string.Concat(
-            (ReadOnlySpan<string>)
-            [
-                Forwards, Tokens[(int)forward], status, isStored ? "; stored" : "", isCollapsed ? "; collapsed" : "",
-                ttl, detail is null ? "" : "; detail=", detail ?? "",
-            ]);
+        var text = new StringBuilder(Forwards, capacity: 96).Append(Tokens[(int)forward]);
+        if (forwardStatus is { } code)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; fwd-status={code}");
+        }
+
+        text.Append(isStored ? "; stored" : string.Empty).Append(isCollapsed ? "; collapsed" : string.Empty);
+        if (freshFor is { } fresh)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; ttl={Seconds(fresh)}");
+        }
+
+        if (detail is not null)
+        {
+            text.Append("; detail=").Append(detail);
+        }
+
+        return text.ToString();
     }
 
     /// <summary>Whole seconds, of a fraction those that have begun to be stale.</summary>

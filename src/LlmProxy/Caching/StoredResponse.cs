@@ -1,4 +1,5 @@
 namespace LlmProxy.Caching;
+
 /// <summary>
 /// An answer as it is kept, with what its head says about reusing it. Never changes: what is learned from a validation
 /// makes another one. Times are milliseconds of the <see cref="CacheClock"/>.
@@ -52,7 +53,9 @@ internal sealed record StoredResponse
     /// <summary>How long it may be used while it is validated in the background (RFC 5861 §3).</summary>
     public long StaleWhileRevalidate { get; init; }
 
-    /// <summary>How long after it became stale it may stand in for an error (RFC 5861 §4); null when it says nothing.</summary>
+    /// <summary>
+    /// How long after it became stale it may stand in for an error (RFC 5861 §4); null when it says nothing.
+    /// </summary>
     public long? StaleIfError { get; init; }
 
     /// <summary>Its strong or weak entity tag as it came.</summary>

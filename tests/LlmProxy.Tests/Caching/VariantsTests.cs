@@ -90,7 +90,7 @@ public sealed class VariantsTests
     [Fact]
     public void Digests_are_equal_exactly_when_the_normal_forms_are()
     {
-        var value = Gen.Char["ab,\" "].Array[0, 4].Select(static text => new string(text));
+        var value = Gen.Char["a,\" "].Array[0, 4].Select(static text => new string(text));
         var field = value.Array[0, 2];
         var request = Gen.Select(field, field);
 
@@ -98,8 +98,7 @@ public sealed class VariantsTests
             static (one, other) => Assert.Equal(
                 (NormalForm(one.Item1), NormalForm(one.Item2)) == (NormalForm(other.Item1), NormalForm(other.Item2)),
                 Variants.DigestOf(FooBar, Request(one)) == Variants.DigestOf(FooBar, Request(other))),
-            iter: 100_000, threads: 1,
-            print: static pair => System.Text.Json.JsonSerializer.Serialize(new[] { pair.Item1.Item1, pair.Item1.Item2, pair.Item2.Item1, pair.Item2.Item2 }));
+            iter: 100_000, threads: 1);
     }
 
     [Fact]

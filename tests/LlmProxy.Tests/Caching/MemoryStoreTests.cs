@@ -235,7 +235,10 @@ public sealed class MemoryStoreTests
             found += (await store.FindAsync(known)).Count + (await store.FindAsync(unknown)).Count;
         }
 
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        // The runtime may allocate once, when it compiles this method anew; the smallest object has 24 bytes.
+        Assert.InRange(allocated, 0, 1_000);
         Assert.Equal(10_001, found);
     }
 

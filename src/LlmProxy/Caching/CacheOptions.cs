@@ -24,6 +24,9 @@ internal enum CacheBackend
 /// Response fields that take the place of Cache-Control, the first that is there (RFC 9213 §2.2).
 /// </param>
 /// <param name="ServesStaleOnError">Whether a stale answer stands in when the provider cannot be reached.</param>
+/// <param name="HeuristicPercent">
+/// For which part of the time since its Last-Modified an answer is fresh that does not say so itself; 0: none is.
+/// </param>
 /// <param name="RedisUrl">Where Redis is; may hold a password.</param>
 /// <param name="RedisKeyPrefix">What every key of ours begins with.</param>
 internal sealed record CacheOptions(
@@ -35,6 +38,7 @@ internal sealed record CacheOptions(
     bool StreamsAreStored,
     IReadOnlyList<string> TargetedFields,
     bool ServesStaleOnError,
+    int HeuristicPercent,
     Secret RedisUrl,
     string RedisKeyPrefix)
 {
@@ -62,6 +66,9 @@ internal sealed record CacheOptions(
             "Response fields that override Cache-Control for this cache (RFC 9213), the first one that is there."),
         settings.Switch("HTTP_CACHE_SERVE_STALE_ON_ERROR", true,
             "Whether a stale answer is served when the provider cannot be reached and no directive forbids it."),
+        (int)settings.Number("HTTP_CACHE_HEURISTIC_PERCENT", 0, 0, 100,
+            "Where nobody says how long an answer is fresh: this part of the time since its Last-Modified, a day at "
+            + "most (RFC 9111 section 4.2.2); 0 is not at all."),
         new Secret(settings.Text("REDIS_CACHE_URL", RedisUrlDefault,
             "Redis of the cache: redis://user:password@host:port/db, rediss:// with TLS.")),
         settings.Text("REDIS_CACHE_KEY_PREFIX", "llmproxy:cache:",

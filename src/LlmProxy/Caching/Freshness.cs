@@ -5,6 +5,8 @@ namespace LlmProxy.Caching;
 /// <summary>How old an answer is, and how old it may become (RFC 9111 §4.2). All times are milliseconds.</summary>
 internal static class Freshness
 {
+    private const long GuessMax = 24 * 60 * 60 * 1_000;
+
     /// <summary>
     /// The freshness lifetime that the answer itself declares (RFC 9111 §4.2.1), 0 when what it declares cannot be
     /// read; null when it declares none. Nothing is guessed from <c>Last-Modified</c>.
@@ -29,19 +31,23 @@ internal static class Freshness
         };
     }
 
-    /// <summary>
-    /// The corrected initial age (RFC 9111 §4.2.3). False when <c>Age</c> is there and cannot be read: then nobody
-    /// knows how old the answer is, and it is the least that it can be.
-    /// </summary>
-    public static bool TryReadInitialAge(
-        IReadOnlyList<HeaderField> fields, long requestedAt, long receivedAt, out long age)
+    /// <summary>The corrected initial age (RFC 9111 §4.2.3).</summary>
+    public static long InitialAgeOf(IReadOnlyList<HeaderField> fields, long requestedAt, long receivedAt)
     {
         // Dates have no fractions of a second, so neither has what is compared with them.
         var apparent = DateOf(fields, receivedAt) is { } date ? Math.Max(0, (receivedAt / 1_000 * 1_000) - date) : 0;
-        var isKnown = TryReadAge(fields.Find("Age"), out var seconds);
-        age = Math.Max(apparent, (seconds * 1_000) + Math.Max(0, receivedAt - requestedAt));
-        return isKnown;
+        var said = ReadAge(fields.Find("Age")) * 1_000;
+        return Math.Max(apparent, said + Math.Max(0, receivedAt - requestedAt));
     }
+
+    /// <summary>
+    /// A guess for an answer that declares nothing: a part of the time for which it has not changed (RFC 9111 §4.2.2),
+    /// a day at most. Null when it does not say when it was changed.
+    /// </summary>
+    public static long? GuessOf(IReadOnlyList<HeaderField> fields, long receivedAt, long percent) =>
+        fields.Find("Last-Modified") is { Count: 1 } changes && HttpDate.TryParse(changes[0], receivedAt, out var changed)
+            ? Math.Clamp(((DateOf(fields, receivedAt) ?? receivedAt) - changed) * percent / 100, 0, GuessMax)
+            : null;
 
     /// <summary>When the answer was made, as it says itself; null when it does not, or not once.</summary>
     private static long? DateOf(IReadOnlyList<HeaderField> fields, long receivedAt) =>
@@ -49,22 +55,16 @@ internal static class Freshness
             ? date
             : null;
 
-    /// <summary>
-    /// Of a list the first member counts (RFC 9111 §5.1). But where it was said in two lines, or in one that a hop made
-    /// of two (joined as RFC 9110 §5.3 has it, with a comma and a space), the first is as likely as not the older one.
-    /// </summary>
-    private static bool TryReadAge(StringValues lines, out long seconds)
+    /// <summary>Of a list the first member counts; what is no number is ignored (RFC 9111 §5.1). Seconds.</summary>
+    private static long ReadAge(StringValues lines)
     {
-        seconds = 0;
-        if (lines.Count != 1)
+        if (lines.Count == 0)
         {
-            return lines.Count == 0;
+            return 0;
         }
 
-        var text = lines[0].AsSpan().Trim(" \t");
+        var text = lines[0].AsSpan();
         var comma = text.IndexOf(',');
-        return comma < 0
-            ? DeltaSeconds.TryParse(text, out seconds)
-            : !text.ContainsAny(' ', '\t') && DeltaSeconds.TryParse(text[..comma], out seconds);
+        return DeltaSeconds.TryParse((comma < 0 ? text : text[..comma]).Trim(" \t"), out var seconds) ? seconds : 0;
     }
 }

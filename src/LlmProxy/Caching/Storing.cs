@@ -17,6 +17,10 @@ internal static class Storing
         411, 413, 414, 415, 417, 421, 422, 426, 500, 501, 502, 503, 504, 505,
     ]);
 
+    // RFC 9110 §15.1.
+    private static readonly FrozenSet<int> HeuristicallyCacheable =
+        FrozenSet.ToFrozenSet([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
+
     /// <summary>
     /// The answer as it is to be stored, without its body; null when it must not be, or would be of no use.
     /// </summary>
@@ -57,8 +61,6 @@ internal static class Storing
             return null;
         }
 
-        var isAgeKnown = Freshness.TryReadInitialAge(fields, @case.RequestedAt, @case.ReceivedAt, out var age);
-
         // A POST cannot be validated: a condition would mean something else there (RFC 9110 §13.1.2).
         var canBeValidated = !HttpMethods.IsPost(@case.Method);
         var stored = new StoredResponse
@@ -67,8 +69,8 @@ internal static class Storing
             Fields = FieldsToStore(fields, directives, @case.ReceivedAt),
             Body = body,
             ReceivedAt = @case.ReceivedAt,
-            InitialAge = age,
-            Lifetime = isAgeKnown ? lifetime : 0,
+            InitialAge = Freshness.InitialAgeOf(fields, @case.RequestedAt, @case.ReceivedAt),
+            Lifetime = lifetime,
             VaryNames = varyNames,
             VaryDigest = Variants.DigestOf(varyNames, @case.Request),
             Endpoint = @case.Endpoint,
@@ -125,6 +127,9 @@ internal static class Storing
         return directives.NoCache ? 0
             : status == StatusCodes.Status200OK && @case.AssignedLifetime is { Ticks: > 0 } assigned
                 ? (long)assigned.TotalMilliseconds
+            : @case.Options.HeuristicPercent > 0 && HttpMethods.IsGet(@case.Method)
+                && (directives.Public || HeuristicallyCacheable.Contains(status))
+                ? Freshness.GuessOf(fields, @case.ReceivedAt, @case.Options.HeuristicPercent)
             : null;
     }
 

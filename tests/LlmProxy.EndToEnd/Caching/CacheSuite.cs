@@ -35,7 +35,8 @@ public sealed class CacheSuite : IAsyncLifetime
         Path.Combine(Executable.RepositoryRoot, "tests", "LlmProxy.EndToEnd", "Caching", "Suite");
 
     // What the cache is told, beside its defaults.
-    private static readonly (string Name, string Value)[] CacheSettings = [];
+    private static readonly (string Name, string Value)[] CacheSettings =
+        [("HTTP_CACHE_TARGETED_FIELDS", "CDN-Cache-Control")];
 
     internal IReadOnlyList<SuiteResult> Results { get; private set; } = [];
 

@@ -102,45 +102,37 @@ public sealed class FreshnessTests
     [InlineData(90, "Date: Mon, 02 Nov 2026 09:59:00 GMT", "Age: 90")]
     [InlineData(0, "Date: Mon, 02 Nov 2026 12:00:00 GMT")]
     [InlineData(5, "Date: foo", "Age: 5")]
-    public void An_age_is_the_greater_of_what_is_said_and_what_is_seen(long seconds, params string[] lines)
-    {
-        Assert.True(Freshness.TryReadInitialAge(Example.Fields(lines), Example.Now, Example.Now, out var age));
-        Assert.Equal(seconds * 1_000, age);
-    }
-
-    [Theory]
-    [InlineData("Age: abc")]
-    [InlineData("Age: -7200")]
-    [InlineData("Age: 7200.0")]
-    [InlineData("Age: 7200;foo=bar")]
-    [InlineData("Age: ")]
-    [InlineData("Age: 0, 0")]
-    [InlineData("Age: 3600, 3600")]
-    [InlineData("Age: 0", "Age: 0")]
-    [InlineData("Age: 0", "Age: 7200")]
-    [InlineData("Age: 7200", "Age: 0")]
-    public void An_age_that_is_not_one_number_is_not_known(params string[] lines)
-    {
-        Assert.False(Freshness.TryReadInitialAge(Example.Fields(lines), Example.Now, Example.Now, out _));
-    }
+    [InlineData(0, "Age: abc")]
+    [InlineData(0, "Age: -7200")]
+    [InlineData(0, "Age: 7200.0")]
+    [InlineData(0, "Age: 7200;foo=bar")]
+    [InlineData(0, "Age: ")]
+    [InlineData(0, "Age: 0, 0")]
+    [InlineData(3_600, "Age: 3600, 7200")]
+    [InlineData(0, "Age: 0", "Age: 7200")]
+    [InlineData(7_200, "Age: 7200", "Age: 0")]
+    public void An_age_is_the_greater_of_what_is_said_and_what_is_seen(long seconds, params string[] lines) =>
+        Assert.Equal(seconds * 1_000, Freshness.InitialAgeOf(Example.Fields(lines), Example.Now, Example.Now));
 
     [Fact]
-    public void The_time_that_the_answer_took_makes_it_older()
-    {
-        Freshness.TryReadInitialAge(Example.Fields("Age: 5"), Example.Now - 1_500, Example.Now, out var age);
-
-        Assert.Equal(6_500, age);
-    }
+    public void The_time_that_the_answer_took_makes_it_older() =>
+        Assert.Equal(6_500, Freshness.InitialAgeOf(Example.Fields("Age: 5"), Example.Now - 1_500, Example.Now));
 
     [Fact]
     public void A_second_that_has_not_ended_makes_no_age()
     {
         var fields = Example.Fields("Date: " + Example.Date(0));
 
-        Freshness.TryReadInitialAge(fields, Example.Now + 999, Example.Now + 999, out var age);
-
-        Assert.Equal(0, age);
+        Assert.Equal(0, Freshness.InitialAgeOf(fields, Example.Now + 999, Example.Now + 999));
     }
+
+    [Theory]
+    [InlineData(6_000, "Date: Mon, 02 Nov 2026 10:00:00 GMT", "Last-Modified: Mon, 02 Nov 2026 09:59:00 GMT")]
+    [InlineData(86_400_000, "Last-Modified: Mon, 02 Nov 2020 09:59:00 GMT")]
+    [InlineData(0, "Last-Modified: Mon, 02 Nov 2030 09:59:00 GMT")]
+    [InlineData(null, "ETag: \"v\"")]
+    public void A_guess_is_a_part_of_the_time_without_a_change_and_a_day_at_most(long? guess, params string[] lines) =>
+        Assert.Equal(guess, Freshness.GuessOf(Example.Fields(lines), Example.Now, percent: 10));
 
     private static long? Lifetime(params string[] lines)
     {

@@ -53,7 +53,7 @@ internal static class ServingRules
     /// <param name="stored">The variant that was selected.</param>
     /// <param name="request">What the request asks of caches.</param>
     /// <param name="now">Milliseconds of the <see cref="CacheClock"/>.</param>
-    /// <param name="byDefault">Whether it may when neither side says anything about it, and there was no answer.</param>
+    /// <param name="byDefault">Whether it may when neither side says anything of it and there was no answer.</param>
     /// <param name="isUnreachable">There was no answer; otherwise one with a 5xx.</param>
     public static bool MayServeOnError(
         StoredResponse stored, in RequestDirectives request, long now, bool byDefault, bool isUnreachable)

@@ -99,7 +99,7 @@ internal static class Storing
             return NotStored.RequestNoStore;
         }
 
-        // What answers a range, a precondition or a rate says nothing about the next request; RFC 6585 forbids the rest.
+        // What answers a range, a precondition or a rate says nothing of the next request; RFC 6585 forbids the rest.
         var isFinal = @case.Status is >= 200 and not (206 or 304 or 412 or 416 or 428 or 429 or 431 or 511);
         var mustBeWhole = HttpMethods.IsPost(@case.Method) || @case.Request.Range.Count > 0;
         return isFinal && (@case.Status == StatusCodes.Status200OK || !mustBeWhole) ? NotStored.None : NotStored.Status;

@@ -7,7 +7,7 @@ namespace LlmProxy.Caching;
 /// <param name="Request">The client's header fields.</param>
 /// <param name="Directives">What the request asks of caches.</param>
 /// <param name="Status">The final one.</param>
-/// <param name="Answer">The head as it came, without what is about the connection and without <c>Set-Cookie</c>.</param>
+/// <param name="Answer">The head as it came, less what is about the connection and less <c>Set-Cookie</c>.</param>
 /// <param name="RequestedAt">Milliseconds of the <see cref="CacheClock"/>, before the request was sent.</param>
 /// <param name="ReceivedAt">Milliseconds of the <see cref="CacheClock"/>, when the head was there.</param>
 /// <param name="Endpoint">See <see cref="StoredResponse.Endpoint"/>.</param>

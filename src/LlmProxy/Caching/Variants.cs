@@ -67,7 +67,8 @@ internal static class Variants
                 }
 
                 var lower = name.ToString().ToLowerInvariant();
-                if (!SameForAll.Contains(lower) && names.Add(lower) && names.Count > NamesMax)
+                if (!SameForAll.Contains(lower) && names.Add(lower)
+                    && names.Count > NamesMax + implied.Length)
                 {
                     return null;
                 }

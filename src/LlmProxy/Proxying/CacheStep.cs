@@ -106,6 +106,11 @@ internal sealed class CacheStep(
         Exchange exchange, Grant grant, in ProviderRoute route, in RequestDirectives directives)
     {
         var headers = exchange.Http.Request.Headers;
+        if (Validation.HasOriginConditions(headers))
+        {
+            return Bypassing(Forward.Request);
+        }
+
         var endpoint = route.EndpointOf(exchange.Target);
         var isGet = exchange.Method == "GET";
         var isPlain = headers.Range.Count == 0 && !Validation.HasConditions(headers);

@@ -14,7 +14,8 @@ internal static class Example
 
     public static readonly CacheOptions Options = new(
         IsOn: true, CacheBackend.Memory, 1 << 20, 1 << 20, TimeSpan.FromMinutes(5), StreamsAreStored: true,
-        TargetedFields: ["CDN-Cache-Control"], ServesStaleOnError: true, new Secret("redis://localhost"), "test:");
+        TargetedFields: ["CDN-Cache-Control"], ServesStaleOnError: true, HeuristicPercent: 0,
+        new Secret("redis://localhost"), "test:");
 
     /// <summary>The date so many seconds from <see cref="Now"/>.</summary>
     public static string Date(int seconds) => HttpDate.Write(Now + (seconds * 1_000L));

@@ -8,6 +8,8 @@ internal sealed class PlainStore : ICacheStore
 {
     private readonly ConcurrentDictionary<CacheKey, StoredResponse[]> _kept = new();
 
+    public bool IsEmpty => _kept.IsEmpty;
+
     public CacheSize Size => new(_kept.Values.Sum(static variants => variants.Length), 0, 0);
 
     public ValueTask<IReadOnlyList<StoredResponse>> FindAsync(CacheKey key) =>

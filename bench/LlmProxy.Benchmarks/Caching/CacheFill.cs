@@ -62,13 +62,17 @@ internal static class CacheFill
             CultureInfo.InvariantCulture,
             $"limit {limitMebibytes} MiB, {answers:N0} answers of up to {bodyBytesMax:N0} bytes in {seconds:0.0} s: "
             + $"{(double)before / MiB:0.0} MiB before, peak {(double)peak / MiB:0.0}, grown by "
-            + $"{(double)(peak - before) / MiB:0.0} ({100.0 * (peak - before) / MiB / limitMebibytes:0} % of the limit); "
+            + $"{(double)(peak - before) / MiB:0.0} "
+            + $"({100.0 * (peak - before) / MiB / limitMebibytes:0} % of the limit); "
             + $"{(double)kept / answers:P0} kept, {(double)found / asked:P0} of the used found; "
-            + $"at most {(double)peakLive / MiB:0.0} MiB counted, {size.Entries:N0} entries, {size.Evicted:N0} evicted; "
+            + $"at most {(double)peakLive / MiB:0.0} MiB counted, {size.Entries:N0} entries, "
+            + $"{size.Evicted:N0} evicted; "
             + $"{cpu * 1e6 / answers:0.0} µs CPU a put, full collections {GC.CollectionCount(2)}"));
     }
 
-    /// <summary>What answers are made of must not be counted as the cache's: so many are made and dropped first.</summary>
+    /// <summary>
+    /// What answers are made of must not be counted as the cache's: so many are made and dropped first.
+    /// </summary>
     private static async Task<long> RestAsync(int answers, int bodyBytesMax)
     {
         var small = new MemoryStore(MiB, TimeProvider.System);

@@ -41,11 +41,13 @@ public class MemoryStoreBenchmarks
         await _store.PutAsync(_known, _response);
     }
 
+#pragma warning disable CA2012 // Both are complete when they return; awaiting them is not what is measured.
     [Benchmark(Baseline = true)]
     public bool Find_what_is_there() => _store.FindAsync(_known).IsCompletedSuccessfully;
 
     [Benchmark]
     public bool Find_nothing() => _store.FindAsync(_unknown).IsCompletedSuccessfully;
+#pragma warning restore CA2012
 
     [Benchmark]
     public ValueTask<bool> Replace() => _store.PutAsync(_known, _response);

@@ -30,7 +30,9 @@ internal sealed class KeptAnswers(CacheKey key, StoredResponse[] variants)
 
     public bool IsUsed => Volatile.Read(ref _isUsed);
 
-    /// <summary>Writes only what is not so yet: a key that is asked for by all cores stays in all their caches.</summary>
+    /// <summary>
+    /// Writes only what is not so yet: a key that is asked for by all cores stays in all their caches.
+    /// </summary>
     public void MarkUsed()
     {
         if (!_isUsed)

@@ -11,10 +11,10 @@ namespace LlmProxy.Caching;
 /// </summary>
 /// <remarks>
 /// Of the limit, 6 MiB (at most three eighths) are for what the collector's young generations grow by when something
-/// stays; of the rest, four fifths are for what is kept, with everything that it takes to keep it (<see cref="KeptBytes"/>),
-/// and one fifth is for what the collector has not taken back yet (<see cref="Garbage"/>). Answers that come faster than
-/// it does are not kept. So the process grows by no more than the limit and a tenth, from 16 MiB on; the benchmark
-/// <c>cache-memory</c> measures it.
+/// stays; of the rest, four fifths are for what is kept, with everything that it takes to keep it
+/// (<see cref="KeptBytes"/>), and one fifth is for what the collector has not taken back yet (<see cref="Garbage"/>).
+/// Answers that come faster than it does are not kept. So the process grows by no more than the limit and a tenth, from
+/// 16 MiB on and with answers of some KiB; the benchmark <c>cache-memory</c> measures it.
 /// </remarks>
 internal sealed class MemoryStore : ICacheStore
 {
@@ -287,8 +287,7 @@ internal sealed class MemoryStore : ICacheStore
     }
 
     /// <summary>
-    /// Who knows the key of a request can search for keys that share a place in the table; whose secret he does not know
-    /// he cannot.
+    /// Whoever chooses requests could search for keys that share a place in the table; not without knowing its secret.
     /// </summary>
     private sealed class SeededComparer : IEqualityComparer<Digest>
     {

@@ -8,8 +8,8 @@ namespace LlmProxy.Tests.Caching;
 public sealed class CacheKeyTests
 {
     private static readonly Gen<Part> Parts = Gen.Select(
-        Gen.Int[0, 2], Gen.OneOfConst("openai", "open", "ai/v1"), Gen.OneOfConst("GET", "POST"),
-        Gen.String["/av1", 0, 6], Gen.String["?=av", 0, 6], Gen.Int[-1, 2],
+        Gen.Int[0, 2], OneOf("openai", "open", "ai/v1"), OneOf("GET", "POST"),
+        Gen.String[Gen.Char["/av1"], 0, 6], Gen.String[Gen.Char["?=av"], 0, 6], Gen.Int[-1, 2],
         static (project, provider, method, path, query, body) =>
             new Part(project, provider, method, path, query, body));
 
@@ -23,6 +23,9 @@ public sealed class CacheKeyTests
         Assert.NotEqual(
             KeyOf(new Part(0, "openai", "GET", new string('a', 8_000), "", -1)),
             KeyOf(new Part(0, "openai", "GET", new string('a', 8_001), "", -1)));
+
+    private static Gen<string> OneOf(params string[] words) =>
+        Gen.Int[0, words.Length - 1].Select(index => words[index]);
 
     private static CacheKey KeyOf(Part part) => CacheKey.Of(
         new Guid(part.Project, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]), part.Provider, part.Method, part.Path, part.Query,

@@ -7,7 +7,7 @@ namespace LlmProxy.Tests.Caching;
 /// <summary>Equal requests share one call to the provider.</summary>
 public sealed class FlightsTests
 {
-    private static readonly CacheKey Key = CacheKey.Of(Guid.NewGuid(), "openai", "GET", "/v1/models", "", null);
+    private static readonly CacheKey Key = CacheKey.Of(Guid.Empty, "openai", "GET", "/v1/models", "", null);
 
     private readonly FakeTimeProvider _time = new();
     private readonly Flights _flights;

@@ -57,7 +57,9 @@ internal sealed class RedisStore(
         _removals.CountAll();
         var wereNear = await near.ForgetAsync(selector, aborted);
         var wereFar = await purge.PurgeAsync(selector, aborted);
-        wereNear += await near.ForgetAsync(selector, aborted);
+
+        // Again, as above; and to the end, whoever has left meanwhile.
+        wereNear += await near.ForgetAsync(selector, CancellationToken.None);
         var told = await far.PublishAsync(selector);
         if (!wereFar.Came || !told.Came)
         {

@@ -29,6 +29,7 @@ internal static class Repository
             .Select(static file => Path.GetRelativePath(Root, file))
             .Where(static file => !file.StartsWith("artifacts/", StringComparison.Ordinal)
                 && !file.StartsWith("bin/", StringComparison.Ordinal)
+                && !file.Contains("/node_modules/", StringComparison.Ordinal)
                 && !file.StartsWith('.'))
             .Order(StringComparer.Ordinal);
 

@@ -17,7 +17,9 @@ internal enum FlightEnd
 
 /// <summary>The head of an answer that is shared.</summary>
 /// <param name="End">What became of the call.</param>
-/// <param name="Response">When it is shared: its head. It has a body only when it was stored before and validated now.</param>
+/// <param name="Response">
+/// When it is shared: its head. It has a body only when it was stored before and validated now.
+/// </param>
 /// <param name="Tape">When it is shared and new: its body.</param>
 /// <param name="IsStandIn">It is stale and stands in for an error.</param>
 [StructLayout(LayoutKind.Auto)]

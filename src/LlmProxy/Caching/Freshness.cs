@@ -45,7 +45,8 @@ internal static class Freshness
     /// a day at most. Null when it does not say when it was changed.
     /// </summary>
     public static long? GuessOf(IReadOnlyList<HeaderField> fields, long receivedAt, long percent) =>
-        fields.Find("Last-Modified") is { Count: 1 } changes && HttpDate.TryParse(changes[0], receivedAt, out var changed)
+        fields.Find("Last-Modified") is { Count: 1 } changes
+        && HttpDate.TryParse(changes[0], receivedAt, out var changed)
             ? Math.Clamp(((DateOf(fields, receivedAt) ?? receivedAt) - changed) * percent / 100, 0, GuessMax)
             : null;
 

@@ -1,9 +1,9 @@
 namespace LlmProxy.Caching;
 
 /// <summary>
-/// The body of an answer while it arrives: written once, read by the clients that wait for it, each at its own pace, and
-/// kept whole for the store as long as it is short enough. One that becomes too long goes on as a window, so that what
-/// it holds is bounded and its slowest reader sets the pace.
+/// The body of an answer while it arrives: written once, read by the clients that wait for it, each at its own pace,
+/// and kept whole for the store as long as it is short enough. One that becomes too long goes on as a window, so that
+/// what it holds is bounded and its slowest reader sets the pace.
 /// </summary>
 /// <param name="bytesMax">Beyond it the body is not kept.</param>
 /// <param name="length">How long it will be, when that is known.</param>
@@ -89,7 +89,9 @@ internal sealed class Tape(int bytesMax, long? length, TapeBudget budget)
         more?.TrySetResult();
     }
 
-    /// <summary>Waits until the slowest reader of a window has caught up. A body that is kept has always room.</summary>
+    /// <summary>
+    /// Waits until the slowest reader of a window has caught up. A body that is kept has always room.
+    /// </summary>
     public async ValueTask WaitForRoomAsync(CancellationToken cancelled)
     {
         while (true)

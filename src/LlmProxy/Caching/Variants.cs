@@ -36,8 +36,8 @@ internal static class Variants
 
     /// <summary>
     /// The names that <c>Vary</c> lists, in lower case, sorted, each once, without <see cref="SameForAll"/>; null when
-    /// it says <c>*</c>, or what cannot be understood, or too many names: then the answer is for one request only. Those
-    /// that providers mean and do not list are always among them.
+    /// it says <c>*</c>, or what cannot be understood, or too many names: then the answer is for one request only.
+    /// Those that providers mean and do not list are always among them.
     /// </summary>
     /// <param name="method">The request's.</param>
     /// <param name="vary">The lines of the answer's field.</param>

@@ -15,7 +15,9 @@ internal enum FillEnd
     /// <summary>The client has an answer.</summary>
     Done,
 
-    /// <summary>It says that something has not changed that is not what is stored: the provider must be asked anew.</summary>
+    /// <summary>
+    /// It says that something has not changed that is not what is stored: the provider must be asked anew.
+    /// </summary>
     AskAnew,
 }
 
@@ -37,7 +39,8 @@ internal sealed class CacheFill(
     }
 
     /// <summary>Whether a stored answer takes the place of one that did not come; then the client has it.</summary>
-    public async ValueTask<bool> TryStandInAsync(Exchange exchange, Grant grant, ProviderRoute route, bool isUnreachable)
+    public async ValueTask<bool> TryStandInAsync(
+        Exchange exchange, Grant grant, ProviderRoute route, bool isUnreachable)
     {
         if (exchange.Cache is not { Stored: { } stored } wish
             || !ServingRules.MayServeOnError(
@@ -227,7 +230,8 @@ internal sealed class CacheFill(
             tape.Complete();
             if (isWhole && tape.Whole() is { } body)
             {
-                await StoreAsync(route, wish, head with { Body = body, IsStream = isStream, Model = ModelOf(exchange) });
+                var whole = head with { Body = body, IsStream = isStream, Model = ModelOf(exchange) };
+                await StoreAsync(route, wish, whole);
             }
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)

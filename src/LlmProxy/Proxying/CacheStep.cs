@@ -73,7 +73,9 @@ internal sealed class CacheStep(
                 wish.Directives.OnlyIfCached ? CacheStepEnd.NotStored : CacheStepEnd.AskProvider);
     }
 
-    /// <summary>What the client is told when the step ends its request without an answer; null when it has one.</summary>
+    /// <summary>
+    /// What the client is told when the step ends its request without an answer; null when it has one.
+    /// </summary>
     public static Refusal? RefusalFor(CacheStepEnd end) => end switch
     {
         CacheStepEnd.NotStored => Refusal.NotInCache,
@@ -91,7 +93,8 @@ internal sealed class CacheStep(
     }
 
     /// <summary>The key under which a GET of that target is stored.</summary>
-    public static CacheKey KeyOf(Grant grant, in ProviderRoute route, ReadOnlySpan<char> path, ReadOnlySpan<char> query) =>
+    public static CacheKey KeyOf(
+        Grant grant, in ProviderRoute route, ReadOnlySpan<char> path, ReadOnlySpan<char> query) =>
         CacheKey.Of(grant.Project.Id, route.Provider.Name, "GET", path, query, body: null);
 
     private static CacheKey KeyOf(Exchange exchange, Grant grant, in ProviderRoute route, Digest? body) =>

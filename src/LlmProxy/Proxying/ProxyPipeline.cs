@@ -8,9 +8,9 @@ namespace LlmProxy.Proxying;
 /// <summary>The life of one proxied request, in order. Read the program from here.</summary>
 /// <remarks>
 /// <code>
-///  caller ─► 1 identify ─► 2 admit ─► 3 route ─► 4 judge ─► 5 cache ─► 6 reserve ─► 7 forward ─► caller
+///  caller ─► 1 identify ─► 2 admit ─► 3 route ─► 4 judge ─► 5 cache ─► 6 reserve ─► 7 forward
 ///                             │          │          │          │           │            │
-///                             └──────────┴─ refusal ┴──────────┴ hit ──────┴────────────┴──► 8 settle
+///                             └──────────┴─ refusal ┴──────────┴── hit ────┴────────────┴─► 8 settle
 /// </code>
 /// Each step lets the request pass or ends it with a <see cref="Refusal"/>. What passes reaches the provider byte for
 /// byte, and so does the answer on its way back.
@@ -119,7 +119,8 @@ internal sealed class ProxyPipeline(
             // 6. May they still spend? A request, and the worst case of what it may use.
             return await judge.ReserveAsync(exchange, grant)
 
-                // 7. Ask the provider, with the project's key in place of the caller's token, and bring back its answer.
+                // 7. Ask the provider, with the project's key in place of the caller's token, and bring back what it
+                // answers.
                 ?? await new Forwarding(exchange, destination, grant, judge, meter, fill, clock)
                     .RunAsync(clients.For(destination.Provider));
         }

@@ -78,8 +78,8 @@ public sealed class CacheSettingTests : IAsyncLifetime
     public async Task Streams_are_stored_when_they_may(string setting, string second)
     {
         var route = _own.Upstream.Answers(
-            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: max-age=60\r\nContent-Length: 14\r\n\r\n"
-            + "data: [DONE]\n\n");
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: max-age=60\r\n"
+            + "Content-Length: 14\r\n\r\n" + "data: [DONE]\n\n");
         await _own.StartAsync(settings: ("HTTP_CACHE_STREAM_RESPONSES", setting));
 
         Assert.Equal(second, await SecondWordAsync(route));

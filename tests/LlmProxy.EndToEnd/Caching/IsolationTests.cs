@@ -102,7 +102,9 @@ public sealed class IsolationTests(ProxyBeforeRawUpstream rig) : IClassFixture<P
             // An upstream that repeats what it is sent says so with Vary, or not at all.
             var route = rig.Upstream.Does(exchange => exchange.AnswerAsync(
                 200, System.Text.Encoding.Latin1.GetBytes("clean"), "Cache-Control: max-age=60"));
-            var name = i < Suspects.Length ? Suspects[i] : string.Create(CultureInfo.InvariantCulture, $"X-Unkeyed-{i}");
+            var name = i < Suspects.Length
+                ? Suspects[i]
+                : string.Create(CultureInfo.InvariantCulture, $"X-Unkeyed-{i}");
 
             await rig.GetAsync(route.Path, $"{name}: evil.example");
             var clean = await rig.GetAsync(route.Path);

@@ -52,7 +52,8 @@ public sealed class PostTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyB
     [Fact]
     public async Task What_says_of_itself_that_it_must_not_be_stored_is_not()
     {
-        var route = rig.Upstream.Does(exchange => exchange.AnswerAsync(200, "x"u8.ToArray(), "Cache-Control: no-store"));
+        var route = rig.Upstream.Does(
+            exchange => exchange.AnswerAsync(200, "x"u8.ToArray(), "Cache-Control: no-store"));
         await rig.PostAsync(route.Path, "{}", AskFor);
 
         await rig.PostAsync(route.Path, "{}", AskFor);

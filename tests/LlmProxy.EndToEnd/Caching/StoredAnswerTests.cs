@@ -9,7 +9,8 @@ namespace LlmProxy.EndToEnd.Caching;
 public sealed class StoredAnswerTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyBeforeRawUpstream>
 {
     private const string Events =
-        "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n: a comment\n\ndata: {\"x\":1}\r\n\r\ndata: [DONE]\n\n";
+        "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n: a comment\n\n"
+        + "data: {\"x\":1}\r\n\r\ndata: [DONE]\n\n";
 
     private static readonly string[] OwnHeaders =
     [
@@ -106,7 +107,8 @@ public sealed class StoredAnswerTests(ProxyBeforeRawUpstream rig) : IClassFixtur
                 return;
             }
 
-            await exchange.WriteAsync("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 10\r\n\r\n01234");
+            await exchange.WriteAsync(
+                "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 10\r\n\r\n01234");
             exchange.Close();
         });
 
@@ -166,7 +168,8 @@ public sealed class StoredAnswerTests(ProxyBeforeRawUpstream rig) : IClassFixtur
         {
             var isKnown = exchange.Head.Value("If-None-Match") == "\"v1\"";
             await exchange.AnswerAsync(
-                isKnown ? 304 : 200, isKnown ? default : "text"u8.ToArray(), "Cache-Control: max-age=0", "ETag: \"v1\"");
+                isKnown ? 304 : 200, isKnown ? default : "text"u8.ToArray(), "Cache-Control: max-age=0",
+                "ETag: \"v1\"");
         });
         await rig.GetAsync(route.Path);
 

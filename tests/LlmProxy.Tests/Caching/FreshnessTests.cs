@@ -127,9 +127,9 @@ public sealed class FreshnessTests
     }
 
     [Theory]
-    [InlineData(6_000, "Date: Mon, 02 Nov 2026 10:00:00 GMT", "Last-Modified: Mon, 02 Nov 2026 09:59:00 GMT")]
-    [InlineData(86_400_000, "Last-Modified: Mon, 02 Nov 2020 09:59:00 GMT")]
-    [InlineData(0, "Last-Modified: Mon, 02 Nov 2030 09:59:00 GMT")]
+    [InlineData(6_000L, "Date: Mon, 02 Nov 2026 10:00:00 GMT", "Last-Modified: Mon, 02 Nov 2026 09:59:00 GMT")]
+    [InlineData(86_400_000L, "Last-Modified: Mon, 02 Nov 2020 09:59:00 GMT")]
+    [InlineData(0L, "Last-Modified: Mon, 02 Nov 2030 09:59:00 GMT")]
     [InlineData(null, "ETag: \"v\"")]
     public void A_guess_is_a_part_of_the_time_without_a_change_and_a_day_at_most(long? guess, params string[] lines) =>
         Assert.Equal(guess, Freshness.GuessOf(Example.Fields(lines), Example.Now, percent: 10));

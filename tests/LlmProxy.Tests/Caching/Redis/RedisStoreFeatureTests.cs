@@ -29,6 +29,7 @@ public sealed class RedisStoreFeatureTests
         .AddSingleton<CacheClock>()
         .AddSecrets(new SecretsOptions(null, null))
         .AddRedisStore(
-            new CacheOptions(true, CacheBackend.Redis, 1, 1, TimeSpan.Zero, true, [], true, 0, new Secret(url), "prefix:"),
+            new CacheOptions(
+                true, CacheBackend.Redis, 1, 1, TimeSpan.Zero, true, [], true, 0, new Secret(url), "prefix:"),
             static _ => new PlainStore());
 }

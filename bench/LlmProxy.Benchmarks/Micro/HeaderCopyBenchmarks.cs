@@ -41,7 +41,8 @@ public class HeaderCopyBenchmarks
     [Benchmark]
     public bool Make_the_upstream_request()
     {
-        using var request = UpstreamRequest.Create(_exchange, _route, ProviderKey, content: null);
+        using var request = UpstreamRequest.Create(
+            _exchange, _route, ProviderKey, content: null, stored: null);
         return request.RequestUri is not null;
     }
 

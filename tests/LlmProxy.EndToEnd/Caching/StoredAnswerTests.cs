@@ -43,7 +43,7 @@ public sealed class StoredAnswerTests(ProxyBeforeRawUpstream rig) : IClassFixtur
     [Fact]
     public async Task A_compressed_answer_is_replayed_as_it_was_compressed()
     {
-        var body = Gzip("some text that is compressed");
+        var body = await GzipAsync("some text that is compressed");
         var route = rig.Upstream.Does(exchange => exchange.AnswerAsync(
             200, body, "Cache-Control: max-age=60", "Content-Encoding: gzip", "Vary: Accept-Encoding"));
 
@@ -259,12 +259,12 @@ public sealed class StoredAnswerTests(ProxyBeforeRawUpstream rig) : IClassFixtur
             .Select(static header => $"{header.Name}: {header.Value}").Order(StringComparer.Ordinal),
     ];
 
-    private static byte[] Gzip(string text)
+    private static async Task<byte[]> GzipAsync(string text)
     {
         using var bytes = new MemoryStream();
-        using (var gzip = new GZipStream(bytes, CompressionLevel.Fastest))
+        await using (var gzip = new GZipStream(bytes, CompressionLevel.Fastest))
         {
-            gzip.Write(Encoding.UTF8.GetBytes(text));
+            await gzip.WriteAsync(Encoding.UTF8.GetBytes(text), TestContext.Current.CancellationToken);
         }
 
         return bytes.ToArray();

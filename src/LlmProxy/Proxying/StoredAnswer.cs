@@ -92,7 +92,8 @@ internal static class StoredAnswer
             client.Write(rest.Span[..length]);
             exchange.ResponseBytes += length;
             rest = rest[length..];
-            if (body.IsStream || !rest.IsEmpty)
+            // Once the head is out, what is written after it leaves only when that is said.
+            if (body.IsStream || !rest.IsEmpty || exchange.Http.Response.HasStarted)
             {
                 await FlushAsync(client, aborted);
             }

@@ -25,7 +25,7 @@ public sealed class StoredAnswerTests(ProxyBeforeRawUpstream rig) : IClassFixtur
         var route = rig.Upstream.Does(exchange => exchange.AnswerAsync(
             200, body, "Cache-Control: max-age=60", "Content-Type: application/octet-stream", "X-Twice: one",
             "X-Twice: two", "X-Empty:", "X-Latin: caf\u00e9", "openai-processing-ms: 12",
-            "Date: Mon, 30 Nov 2026 10:00:00 GMT", "Cache-Status: upstream; hit"));
+            $"Date: {TimeProvider.System.GetUtcNow():R}", "Cache-Status: upstream; hit"));
 
         var first = await rig.GetAsync(route.Path);
         var second = await rig.GetAsync(route.Path);

@@ -104,7 +104,9 @@ internal sealed class FarStore(
     {
         // Both are ours alone: nobody else holds what a reply was read into.
         var (field, value) = ((byte[]?)entry.Name ?? [], (byte[]?)entry.Value ?? []);
-        var response = seal.Open(value, [.. name, .. field]) is { } plain ? EntryFormat.Read(plain, bodyBytesMax) : null;
+        var response = seal.Open(value, [.. name, .. field]) is { } plain
+            ? EntryFormat.Read(plain, bodyBytesMax)
+            : null;
         if (response is null)
         {
             metrics.Failed(RedisFault.Unreadable);

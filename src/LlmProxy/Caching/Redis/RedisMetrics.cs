@@ -34,7 +34,8 @@ internal sealed class RedisMetrics : IDisposable
         _faults = _meter.CreateCounter<long>(
             "llm_proxy.cache.redis.faults", "{fault}", "What went wrong between the cache and Redis, by fault.");
         _meter.CreateObservableGauge(
-            "llm_proxy.cache.redis.up", () => _isUp ? 1 : 0, "1", "Whether the cache asks Redis: 1, or 0 while it is away.");
+            "llm_proxy.cache.redis.up", () => _isUp ? 1 : 0, "1",
+            "Whether the cache asks Redis: 1, or 0 while it is away.");
     }
 
     public bool IsUp

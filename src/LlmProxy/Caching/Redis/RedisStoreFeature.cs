@@ -9,7 +9,9 @@ internal static class RedisStoreFeature
     /// Adds <see cref="RedisStore"/>, and what keeps it going; whoever calls it makes it the <see cref="ICacheStore"/>.
     /// A wrong address throws <see cref="Settings.StartFailure"/>.
     /// </summary>
-    /// <param name="services">Must have the master key, <see cref="CacheClock"/> and <see cref="TimeProvider"/>.</param>
+    /// <param name="services">
+    /// Must have the master key, <see cref="CacheClock"/> and <see cref="TimeProvider"/>.
+    /// </param>
     /// <param name="options">Where Redis is, and how long a body may be.</param>
     /// <param name="memory">What stands before Redis.</param>
     public static IServiceCollection AddRedisStore(

@@ -7,7 +7,9 @@ using Xunit;
 
 namespace LlmProxy.Tests.Caching.Redis;
 
-/// <summary>A real Redis on loopback, empty, that keeps nothing on disk. It can be killed, frozen and started again.</summary>
+/// <summary>
+/// A real Redis on loopback, empty, that keeps nothing on disk. It can be killed, frozen and started again.
+/// </summary>
 public sealed class RedisServer : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("llm-proxy-redis-");

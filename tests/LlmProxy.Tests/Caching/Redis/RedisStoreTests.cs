@@ -97,7 +97,8 @@ public sealed class RedisStoreTests(RedisServer redis) : IClassFixture<RedisServ
         var (french, german) = (Given.Response(variant: "fr"), Given.Response(variant: "de"));
 
         await instance.PutAsync(
-            Given.Key(), french.WithTimes(now, 7_200_000, staleIfError: 0), german.WithTimes(now, 60_000, staleIfError: 0));
+            Given.Key(), french.WithTimes(now, 7_200_000, staleIfError: 0),
+            german.WithTimes(now, 60_000, staleIfError: 0));
         await instance.PutAsync(Given.Key("/v1/long"), french.WithTimes(now, long.MaxValue));
 
         Assert.InRange(await ExpiryOfAsync(Given.Key()), TimeSpan.FromMinutes(110), TimeSpan.FromHours(2));

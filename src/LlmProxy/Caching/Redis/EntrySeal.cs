@@ -105,7 +105,8 @@ internal sealed class EntryKeys(byte[] masterKey, string prefix)
 
     private readonly byte[] _sealingKey =
         Derive(masterKey, SecretsOptions.KeyBytes, $"llm-proxy cache sealing {prefix}");
-    private readonly byte[] _namingKey = Derive(masterKey, SecretsOptions.KeyBytes, $"llm-proxy cache naming {prefix}");
+    private readonly byte[] _namingKey =
+        Derive(masterKey, SecretsOptions.KeyBytes, $"llm-proxy cache naming {prefix}");
 
     public byte[] Id { get; } = Derive(masterKey, 4, $"llm-proxy cache key id {prefix}");
 

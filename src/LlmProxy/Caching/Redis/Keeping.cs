@@ -21,7 +21,7 @@ internal static class Keeping
         // Each is bounded, so that no sum overflows.
         var max = (long)Max.TotalMilliseconds;
         var fresh = Math.Clamp(response.FreshFor(now), -max, max);
-        return TimeSpan.FromMilliseconds(
-            Math.Clamp(fresh + Math.Clamp(Math.Max(stale, forValidation), 0, max), 0, max));
+        var beyond = Math.Clamp(Math.Max(stale, forValidation), 0, max);
+        return TimeSpan.FromMilliseconds(Math.Clamp(fresh + beyond, 0, max));
     }
 }

@@ -17,13 +17,13 @@ public sealed class EntrySealTests
     public void Opens_what_it_sealed_for_the_same_purpose_and_no_other() =>
         Gen.Select(Gen.Byte.Array[0, 200], Gen.Byte.Array[0, 40], Gen.Byte.Array[0, 40]).Sample(
             (plain, purpose, other) =>
-        {
-            var seal = Seal(NewKey);
-            var envelope = seal.Seal(plain, purpose);
+            {
+                var seal = Seal(NewKey);
+                var envelope = seal.Seal(plain, purpose);
 
-            Assert.Equal(plain, seal.Open(envelope, purpose));
-            Assert.True(purpose.SequenceEqual(other) || seal.Open(envelope, other) is null);
-        });
+                Assert.Equal(plain, seal.Open(envelope, purpose));
+                Assert.True(purpose.SequenceEqual(other) || seal.Open(envelope, other) is null);
+            });
 
     [Fact]
     public void Opens_nothing_that_was_changed() =>

@@ -52,7 +52,7 @@ internal static class Given
 
     public static CacheKey Key(string path = "/v1/models", Guid? project = null, string provider = "openai") =>
         CacheKey.Of(
-        project ?? new Guid("0198c0de-0000-7000-8000-000000000001"), provider, "GET", path, string.Empty, null);
+            project ?? new Guid("0198c0de-0000-7000-8000-000000000001"), provider, "GET", path, string.Empty, null);
 
     /// <summary>An answer that is fresh for an hour.</summary>
     public static StoredResponse Response(

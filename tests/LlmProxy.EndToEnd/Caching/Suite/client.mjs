@@ -36,7 +36,7 @@ function send (url, method, headers, body = '') {
   })
 }
 
-// As a list: a field that a test gives twice is sent as two lines. Node adds nothing to such a list.
+// As a list: a field that a test gives twice is sent as two lines. Node adds no Host to such a list.
 function rawFields (url, headers, body) {
   const own = [['Host', new URL(url).host], ['Accept', '*/*'], ['User-Agent', 'cache-suite']]
   if (body !== '') own.push(['Content-Length', Buffer.byteLength(body)])

@@ -1,6 +1,7 @@
 // Stands before the proxy as a client of it would: gives each request the token, and changes nothing else.
 import http from 'node:http'
 
+import { sendInterim } from './interim.mjs'
 import { statusOf } from './status.mjs'
 
 // The suite's client and the proxy each have their own connection to the front.
@@ -12,6 +13,7 @@ export async function startFront (proxy, token) {
   const server = http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const { method, url } = request
     const onward = http.request(proxy, { agent, method, path: url, headers: headersOf(request, token) })
+    onward.on('information', head => sendInterim(response, head.statusCode, head.headers))
     onward.on('response', answer => passBack(answer, response))
     onward.on('error', () => response.destroy())
     request.pipe(onward)

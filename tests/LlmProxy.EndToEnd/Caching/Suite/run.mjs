@@ -1,14 +1,13 @@
 // Runs the suite against the proxy and writes what came of each test: `node run.mjs <proxy> <results.json>`, with the
 // token in SUITE_TOKEN. The verdicts are those of the suite's own page of results.
 import fs from 'node:fs'
-import http from 'node:http'
 
 import { getResults, runTests } from 'http-cache-tests/client/runner.mjs'
 import { determineTestResult } from 'http-cache-tests/lib/display.mjs'
-import suites from 'http-cache-tests/tests/index.mjs'
-import fetch from 'node-fetch'
 
+import { makeFetch } from './client.mjs'
 import { startFront } from './front.mjs'
+import suites from './newest.mjs'
 
 // The page has a symbol for each; `harness_fail` it can never show, because of a slip in its condition.
 const VERDICTS = {
@@ -25,12 +24,8 @@ const VERDICTS = {
 }
 
 const [proxy, file] = process.argv.slice(2)
-const agent = new http.Agent({ keepAlive: true })
-
-// The suite itself would wait for ever for an answer that does not come.
-const timeout = 15_000
 const front = await startFront(proxy, process.env.SUITE_TOKEN)
-await runTests(suites, (url, init) => fetch(url, { ...init, agent, timeout }), false, `${front}/v1`)
+await runTests(suites, makeFetch(suites), false, `${front}/v1`)
 
 const raw = getResults()
 const results = suites.flatMap(suite => suite.tests

@@ -36,9 +36,18 @@ internal sealed class UsageBook
     /// <summary>Takes some of the sums out.</summary>
     public List<UsageRow> Take(int max)
     {
-        var taken = _sums.Take(max).ToList();
-        taken.ForEach(entry => _sums.Remove(entry.Key));
-        return [.. taken.Select(static entry => entry.Value)];
+        var taken = new List<UsageRow>(Math.Min(max, _sums.Count));
+        foreach (var (key, sums) in _sums.Take(max))
+        {
+            // The one change that a dictionary allows while it is walked through.
+            _sums.Remove(key);
+
+            // Texts weigh as much as the sums, so they are made when they are needed.
+            (sums.ProjectId, sums.TokenId) = (key.ProjectId.ToString(), key.TokenId.ToString());
+            taken.Add(sums);
+        }
+
+        return taken;
     }
 
     /// <summary>How many exchanges found no place since the last call.</summary>
@@ -56,8 +65,6 @@ internal sealed class UsageBook
             sums = new UsageRow
             {
                 Start = key.Start,
-                ProjectId = key.ProjectId.ToString(),
-                TokenId = key.TokenId.ToString(),
                 Provider = key.Provider,
                 Model = key.Model,
             };

@@ -5,6 +5,8 @@ namespace LlmProxy.Usage.Statistics;
 /// <summary>Sums by minute and by who used what, on their way to the store. Not for several threads at once.</summary>
 internal sealed class UsageBook
 {
+    private const int KeptCapacityMax = 16_384;
+
     private readonly Dictionary<UsageKey, UsageRow> _sums = [];
     private readonly ModelLabels _labels = new();
     private long _lost;
@@ -45,6 +47,12 @@ internal sealed class UsageBook
             // Texts weigh as much as the sums, so they are made when they are needed.
             (sums.ProjectId, sums.TokenId) = (key.ProjectId.ToString(), key.TokenId.ToString());
             taken.Add(sums);
+        }
+
+        if (_sums.Count == 0 && _sums.Capacity > KeptCapacityMax)
+        {
+            // After the store was behind: empty, it would go on weighing what it weighed then, up to 13 MB.
+            _sums.TrimExcess();
         }
 
         return taken;

@@ -52,42 +52,42 @@ internal struct Amounts
 /// counted here and written behind; what is limited is spent from a <see cref="Lease"/>, which was counted in the
 /// store before. There is one account for an owner as long as anything of it is unsettled or held.
 /// </summary>
+/// <remarks>
+/// <code>
+///  at rest ──► awake ──► at rest      it has a ledger, and is watched by the office, from the first hold until
+///                                     everything is settled, nothing is held, and leases have been idle
+/// </code>
+/// Most accounts rest, and a ledger weighs several times what the account does.
+/// </remarks>
 internal sealed class Account
 {
     private readonly LeaseOffice _office;
 
-    // What the store must still add to its counts; negative when it must take away. Interlocked.
-    private Amounts _debts;
+    // What the store counts, as it last said: for telling while the account is at rest. Guarded by the office's lock.
+    private Amounts _counted;
 
-    // Reported beyond what was reserved and in hand: the store adds it as far as the limit allows. Interlocked.
-    private Amounts _overruns;
-
-    // Taken from leases by requests that are not settled yet. Interlocked.
-    private Amounts _reserved;
-
-    private volatile Terms _terms = Terms.None;
-    private volatile bool _wasUsed;
+    // Written under the office's lock; null at rest.
+    private volatile Ledger? _ledger;
+    private volatile LimitSet _limits;
     private int _running;
     private int _held;
-    private int _isWatched;
-
-    // Touched by who settles, one at a time.
-    private int _idleTicks;
 
     /// <param name="id">The owner.</param>
     /// <param name="row">Its limits, as stored.</param>
-    /// <param name="spent">What the store says was spent, for telling what remains before the first lease.</param>
+    /// <param name="counted">What the store says was spent, for telling what remains before the first lease.</param>
     /// <param name="office">Where leases come from.</param>
-    public Account(AccountId id, IStoredLimits row, in Amounts spent, LeaseOffice office)
-    {
-        (Id, _office) = (id, office);
-        _terms = Terms.Of(LimitSet.Of(row), spent, Terms.None, this, office);
-    }
+    public Account(AccountId id, IStoredLimits row, in Amounts counted, LeaseOffice office) =>
+        (Id, _limits, _counted, _office) = (id, LimitSet.Of(row), counted, office);
 
     public AccountId Id { get; }
 
-    /// <summary>The limits in force, with what is left of them.</summary>
-    public Terms Terms => _terms;
+    public LimitSet Limits => _limits;
+
+    /// <summary>
+    /// The limits in force, with what is left of them. To be spent from only between <see cref="Hold"/> and
+    /// <see cref="LetGo"/>: at rest they are made for who reads them and forgotten.
+    /// </summary>
+    public Terms Terms => _ledger?.Terms ?? TermsAtRest();
 
     /// <summary>Requests that run now. Counted with and without a limit, because one may be set any time.</summary>
     public int Running => Volatile.Read(ref _running);
@@ -95,11 +95,18 @@ internal sealed class Account
     /// <summary>
     /// The row was changed: what was leased under the old limits goes back before anything is spent under the new.
     /// </summary>
-    public void Follow(IStoredLimits row, in Amounts spent)
+    public void Follow(IStoredLimits row, in Amounts counted)
     {
-        var old = _terms;
-        _terms = Terms.Of(LimitSet.Of(row), spent, old, this, _office);
-        old.Close();
+        lock (_office.Resting)
+        {
+            (_limits, _counted) = (LimitSet.Of(row), counted);
+            if (_ledger is { } ledger)
+            {
+                var old = ledger.Terms;
+                ledger.Terms = Terms.Of(_limits, counted, old, this, _office);
+                old.Close();
+            }
+        }
     }
 
     /// <summary>A request begins; answers how many run now, it included.</summary>
@@ -111,13 +118,14 @@ internal sealed class Account
     /// <param name="isTrial">Then it does not count as use.</param>
     public void Hold(bool isTrial)
     {
+        // First held, then looked for the ledger. Who lays the account to rest takes the ledger first and then looks
+        // for who holds it, so that one of the two sees the other.
         Interlocked.Increment(ref _held);
-        if (!isTrial && !_wasUsed)
+        var ledger = Awake;
+        if (!isTrial && !ledger.WasUsed)
         {
-            _wasUsed = true;
+            ledger.WasUsed = true;
         }
-
-        Watch();
     }
 
     public void LetGo() => Interlocked.Decrement(ref _held);
@@ -127,14 +135,13 @@ internal sealed class Account
     {
         if (amount != 0)
         {
-            Interlocked.Add(ref _debts[(int)unit], amount);
-            Watch();
+            Interlocked.Add(ref Awake.Debts[(int)unit], amount);
         }
 
         if (amount < 0)
         {
             // The debt is written first: who has just heard that nothing is left either sees it or is told here.
-            _terms.LeaseOf(unit)?.AskAgain();
+            Awake.Terms.LeaseOf(unit)?.AskAgain();
         }
     }
 
@@ -146,36 +153,25 @@ internal sealed class Account
     {
         if (amount != 0)
         {
-            Interlocked.Add(ref _overruns[(int)unit], amount);
-            Watch();
+            Interlocked.Add(ref Awake.Overruns[(int)unit], amount);
         }
     }
 
     /// <summary>What running requests have reserved; negative to let go of it.</summary>
-    public void Reserve(Unit unit, long amount) => Interlocked.Add(ref _reserved[(int)unit], amount);
+    public void Reserve(Unit unit, long amount) => Interlocked.Add(ref Awake.Reserved[(int)unit], amount);
 
-    public long ReservedOf(Unit unit) => Interlocked.Read(ref _reserved[(int)unit]);
+    public long ReservedOf(Unit unit) => _ledger is { } ledger ? Interlocked.Read(ref ledger.Reserved[(int)unit]) : 0;
 
     /// <summary>Takes out what the store must still be told of one unit.</summary>
-    public long TakeDebt(Unit unit) => Interlocked.Exchange(ref _debts[(int)unit], 0);
+    public long TakeDebt(Unit unit) => Interlocked.Exchange(ref Awake.Debts[(int)unit], 0);
 
-    public long TakeOverrun(Unit unit) => Interlocked.Exchange(ref _overruns[(int)unit], 0);
+    public long TakeOverrun(Unit unit) => Interlocked.Exchange(ref Awake.Overruns[(int)unit], 0);
 
     /// <summary>Whether the store has more to take away than was told.</summary>
-    public bool HasCredit(Unit unit) => Interlocked.Read(ref _debts[(int)unit]) < 0;
+    public bool HasCredit(Unit unit) => Interlocked.Read(ref Awake.Debts[(int)unit]) < 0;
 
     /// <summary>By how much the store's counts are ahead of what was really spent; behind, when negative.</summary>
-    public Amounts Unspent()
-    {
-        var unspent = new Amounts();
-        for (var unit = 0; unit < Amounts.Length; unit++)
-        {
-            unspent[unit] = (_terms.LeaseOf((Unit)unit)?.InHand ?? 0) + ReservedOf((Unit)unit)
-                - Interlocked.Read(ref _debts[unit]);
-        }
-
-        return unspent;
-    }
+    public Amounts Unspent() => _ledger?.Unspent() ?? default;
 
     /// <summary>Takes out everything that the store must be told now.</summary>
     /// <param name="idleTicks">After so many ticks without use leases go back too; 0: now.</param>
@@ -183,19 +179,24 @@ internal sealed class Account
     /// <param name="now">Unix milliseconds.</param>
     public Debt TakeDebts(int idleTicks, bool isTick, long now)
     {
-        var wasUsed = _wasUsed;
-        _wasUsed = false;
-        _idleTicks = wasUsed ? 0 : isTick ? _idleTicks + 1 : _idleTicks;
-        if (_idleTicks >= idleTicks)
+        if (_ledger is not { } ledger)
         {
-            _terms.ReturnLeases();
+            return default;
         }
 
-        return new Debt(Id.Id.ToString(), TakeDebt(Unit.Requests), TakeDebt(Unit.Tokens), TakeDebt(Unit.Cost),
+        var wasUsed = ledger.WasUsed;
+        ledger.WasUsed = false;
+        ledger.IdleTicks = wasUsed ? 0 : isTick ? ledger.IdleTicks + 1 : ledger.IdleTicks;
+        if (ledger.IdleTicks >= idleTicks)
+        {
+            ledger.Terms.ReturnLeases();
+        }
+
+        return new Debt(Id.Id, TakeDebt(Unit.Requests), TakeDebt(Unit.Tokens), TakeDebt(Unit.Cost),
             TakeOverrun(Unit.Tokens), TakeOverrun(Unit.Cost), wasUsed ? now : null);
     }
 
-    /// <summary>The store was not told after all.</summary>
+    /// <summary>The store was not told after all. By who settles, before it lays accounts to rest.</summary>
     public void PutBack(in Debt debt)
     {
         Owe(Unit.Requests, debt.Requests);
@@ -206,38 +207,57 @@ internal sealed class Account
     }
 
     /// <summary>
-    /// Is no longer watched when the store knows everything, nothing is held, and no rate window remembers anything.
+    /// Gives up the ledger when the store knows everything, nothing is held, and no rate window remembers anything.
     /// </summary>
-    public void RestIfSettled()
+    /// <param name="idleTicks">And when it was not used for so many ticks.</param>
+    public void RestIfSettled(int idleTicks)
     {
-        if (HasSomethingToKeep)
+        if (_ledger is not { } ledger || ledger.IdleTicks < idleTicks || HasSomethingToKeep(ledger))
         {
             return;
         }
 
-        _office.Unwatch(this);
-        Interlocked.Exchange(ref _isWatched, 0);
-        if (HasSomethingToKeep)
+        lock (_office.Resting)
         {
-            // Somebody came between, and saw it still watched.
-            Watch();
+            _ledger = null;
+            Interlocked.MemoryBarrier();
+            if (HasSomethingToKeep(ledger))
+            {
+                // Somebody came between.
+                _ledger = ledger;
+                return;
+            }
+
+            _counted = ledger.Terms.Counted;
+            _office.Unwatch(this);
         }
     }
 
-    /// <summary>Makes sure that who settles knows of this account.</summary>
-    public void Watch()
+    private Ledger Awake => _ledger ?? WakeUp();
+
+    private Ledger WakeUp()
     {
-        if (Volatile.Read(ref _isWatched) == 0 && Interlocked.Exchange(ref _isWatched, 1) == 0)
+        lock (_office.Resting)
         {
-            _office.Watch(this);
+            if (_ledger is not { } ledger)
+            {
+                ledger = new Ledger(Terms.Of(_limits, _counted, Terms.None, this, _office));
+                _office.Watch(this);
+                _ledger = ledger;
+            }
+
+            return ledger;
         }
     }
 
-    private bool HasSomethingToKeep =>
-        _wasUsed || Volatile.Read(ref _held) != 0 || Volatile.Read(ref _running) != 0
-        || HasAny(ref _debts) || HasAny(ref _overruns) || _terms.HasSomethingToKeep;
+    private Terms TermsAtRest()
+    {
+        lock (_office.Resting)
+        {
+            return _ledger?.Terms ?? Terms.Of(_limits, _counted, Terms.None, this, _office);
+        }
+    }
 
-    private static bool HasAny(ref Amounts amounts) =>
-        Interlocked.Read(ref amounts[(int)Unit.Requests]) != 0 || Interlocked.Read(ref amounts[(int)Unit.Tokens]) != 0
-        || Interlocked.Read(ref amounts[(int)Unit.Cost]) != 0;
+    private bool HasSomethingToKeep(Ledger ledger) =>
+        Volatile.Read(ref _held) != 0 || Volatile.Read(ref _running) != 0 || ledger.HasSomethingToKeep;
 }

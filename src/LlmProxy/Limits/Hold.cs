@@ -30,8 +30,8 @@ internal sealed class Hold(Account account, bool isTrial)
     /// <summary>Takes a place among the running requests and one request of the minute; null when it did.</summary>
     public Refusal? TryEnter()
     {
-        var terms = account.Terms;
         account.Hold(isTrial);
+        var terms = account.Terms;
 
         // A trial takes no place, or a real request beside it might find none.
         _isRunning = !isTrial;

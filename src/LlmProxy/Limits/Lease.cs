@@ -57,6 +57,9 @@ internal sealed class Lease(Account account, Unit unit, long max, long left, Lea
 
     public long InHand => Interlocked.Read(ref _inHand);
 
+    /// <summary>What the store counts when nothing is in hand, as it last said.</summary>
+    public long Counted => max - Interlocked.Read(ref _left);
+
     /// <summary>What may still be taken, as far as is known without asking the store.</summary>
     public long Remaining => Math.Clamp(InHand + Interlocked.Read(ref _left), 0, max);
 
@@ -104,10 +107,6 @@ internal sealed class Lease(Account account, Unit unit, long max, long left, Lea
         if (_isClosed)
         {
             Return();
-        }
-        else
-        {
-            account.Watch();
         }
     }
 
@@ -210,9 +209,10 @@ internal sealed class Lease(Account account, Unit unit, long max, long left, Lea
         }
     }
 
-    /// <summary>Begun under the lock; ends without it.</summary>
+    /// <summary>Begun under the lock; ends without it, and may when nobody waits for it any more.</summary>
     private async Task<Fetched> FetchAsync()
     {
+        account.Hold(isTrial: true);
         var (debt, over) = (account.TakeDebt(unit), account.TakeOverrun(unit));
         var wanted = Math.Max(1, Interlocked.Read(ref _waiting) - InHand);
         try
@@ -236,6 +236,8 @@ internal sealed class Lease(Account account, Unit unit, long max, long left, Lea
             {
                 _fetch = null;
             }
+
+            account.LetGo();
         }
     }
 

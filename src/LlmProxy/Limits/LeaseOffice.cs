@@ -24,7 +24,7 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
     // pool and writes: with 256 requests that was 6 µs CPU a request at 20,000 a second.
     private static readonly long[] LeaseMax = [8_192, 1 << 20, 1_000_000];
 
-    // Accounts of which the store does not know everything, or whose windows remember something.
+    // Accounts that are awake: the store does not know everything of them, or their windows remember something.
     private readonly ConcurrentDictionary<AccountId, Account> _watched = new();
 
     // Who settles holds it, so that who comes after finds everything settled.
@@ -32,6 +32,9 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
 
     /// <summary>Held while a lease decides whether to fetch: rare, short, and never across a wait.</summary>
     public Lock Fetching { get; } = new();
+
+    /// <summary>Held while an account wakes up, comes to rest or gets other limits: short, never across a wait.</summary>
+    public Lock Resting { get; } = new();
 
     public long Now => clock.GetTimestamp();
 
@@ -147,9 +150,10 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
         try
         {
             var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-            foreach (var accounts in _watched.Values.Chunk(DebtsMax))
+            foreach (var accounts in _watched.Select(static one => one.Value).Chunk(DebtsMax))
             {
                 await SettleAsync(accounts, [.. accounts.Select(one => one.TakeDebts(idleTicks, isTick, now))]);
+                Array.ForEach(accounts, one => one.RestIfSettled(idleTicks));
             }
         }
         finally
@@ -175,11 +179,6 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
             {
                 owed.ForEach(static one => one.First.PutBack(one.Second));
             }
-        }
-
-        foreach (var account in accounts)
-        {
-            account.RestIfSettled();
         }
 
         List<Debt> Of(AccountKind kind) =>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Dapper;
 using LlmProxy.Storage;
 
@@ -7,9 +8,13 @@ namespace LlmProxy.Limits;
 /// What the store must add to the counts of an account; negative to take away. What is over is added as far as the
 /// limit allows.
 /// </summary>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct Debt(
-    string Id, long Requests, long Tokens, long Cost, long TokensOver, long CostOver, long? UsedAt)
+    Guid Owner, long Requests, long Tokens, long Cost, long TokensOver, long CostOver, long? UsedAt)
 {
+    /// <summary>As the store has it. Made only for what is written: most accounts owe nothing at most ticks.</summary>
+    public string Id => Owner.ToString();
+
     public bool IsNothing =>
         this is { Requests: 0, Tokens: 0, Cost: 0, TokensOver: 0, CostOver: 0, UsedAt: null };
 }

@@ -27,6 +27,10 @@ internal sealed class Terms
         Requests is { InHand: not 0 } || Tokens is { InHand: not 0 } || Cost is { InHand: not 0 }
         || RequestsPerMinute is { IsAtRest: false } || TokensPerMinute is { IsAtRest: false };
 
+    /// <summary>What the store counts of what is limited, as it last said.</summary>
+    public Amounts Counted =>
+        Amounts.Of(Requests?.Counted ?? 0, Tokens?.Counted ?? 0, Cost?.Counted ?? 0);
+
     /// <summary>The terms that follow from limits. A window whose limit stays goes on as it is.</summary>
     public static Terms Of(LimitSet limits, in Amounts spent, Terms old, Account account, LeaseOffice office) =>
         ReferenceEquals(limits, LimitSet.None) ? None : new Terms(limits)

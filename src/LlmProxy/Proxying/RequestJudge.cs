@@ -23,7 +23,7 @@ internal sealed class RequestJudge(BodyJudge bodies, PriceTable prices, LimitsOp
             return objection;
         }
 
-        var (token, project) = (grant.Account.Terms.Limits, grant.Project.Account.Terms.Limits);
+        var (token, project) = (grant.Account.Limits, grant.Project.Account.Limits);
         var endpoint = route.EndpointOf(exchange.Target);
         exchange.Operation = ApiOperation.Of(exchange.Method, endpoint);
         if (exchange.Operation.Model == ModelPlace.Query)
@@ -85,8 +85,8 @@ internal sealed class RequestJudge(BodyJudge bodies, PriceTable prices, LimitsOp
         }
 
         if (exchange.Limits.NameModels && exchange.Operation.Model != ModelPlace.None
-            && (grant.Account.Terms.Limits.JudgeModel(exchange.Model)
-                ?? grant.Project.Account.Terms.Limits.JudgeModel(exchange.Model)) is { } objection)
+            && (grant.Account.Limits.JudgeModel(exchange.Model)
+                ?? grant.Project.Account.Limits.JudgeModel(exchange.Model)) is { } objection)
         {
             return objection;
         }

@@ -1,4 +1,4 @@
-using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Projects;
@@ -27,12 +27,14 @@ internal sealed class TokenGate(
 
     private readonly TokenClock _time = new(clock);
     private readonly UnknownTokens _unknown = new(clock);
-    private readonly ConcurrentDictionary<TokenHash, Grant> _grants = new();
     private readonly Lock _lock = new();
 
-    // Guarded by _lock. Grants that were put out of memory are in _live as long as requests run under them: revocation
-    // must reach those too, and their token must not get a second grant.
-    private readonly LiveObjects<Grant> _live = new();
+    // Changed under _lock.
+    private readonly GrantTable _grants = new();
+
+    // Guarded by _lock. Grants that were put out of memory are here as long as requests run under them: revocation must
+    // reach those too, and their token must not get a second grant.
+    private readonly LiveObjects<Grant> _putOut = new();
     private readonly Dictionary<TokenHash, LookUp> _lookUps = [];
 
     // In the order of their coming, for putting out who rests (second chance). Guarded by _lock.
@@ -55,7 +57,7 @@ internal sealed class TokenGate(
     /// <summary>The same for management, which knows no secret.</summary>
     public ValueTask<Admission> AdmitAsync(TokenHash hash, CancellationToken aborted)
     {
-        if (_grants.TryGetValue(hash, out var grant))
+        if (_grants.TryFind(hash, out var grant))
         {
             return ValueTask.FromResult(Judge(grant));
         }
@@ -78,7 +80,7 @@ internal sealed class TokenGate(
                 lookUp.IsStale = true;
             }
 
-            if (!_live.TryFind(id, out var grant) || token.Version <= grant.Version)
+            if (!TryFind(id, out var grant) || token.Version <= grant.Version)
             {
                 return;
             }
@@ -86,8 +88,8 @@ internal sealed class TokenGate(
             grant.Follow(token);
             if (token.IsActive && grant.IsRevoked)
             {
-                _grants.TryRemove(KeyValuePair.Create(hash, grant));
-                _live.Remove(id);
+                _grants.Remove(grant);
+                _putOut.Remove(id);
             }
         }
     }
@@ -112,7 +114,8 @@ internal sealed class TokenGate(
     {
         lock (_lock)
         {
-            return projectId is { } id ? [.. _live.All.Where(grant => grant.Project.Id == id)] : _live.All;
+            return [.. _grants.All.Concat(_putOut.All)
+                .Where(grant => projectId is not { } id || grant.Project.Id == id)];
         }
     }
 
@@ -124,7 +127,7 @@ internal sealed class TokenGate(
     {
         lock (_lock)
         {
-            return _live.TryFind(tokenId, out _);
+            return TryFind(tokenId, out _);
         }
     }
 
@@ -224,18 +227,29 @@ internal sealed class TokenGate(
         }
 
         var id = Guid.Parse(token.Id);
-        if (!_live.TryFind(id, out grant))
+        if (_grants.TryFind(id, out grant))
+        {
+            return true;
+        }
+
+        if (_putOut.TryFind(id, out grant))
+        {
+            _putOut.Remove(id);
+        }
+        else
         {
             var account = leases.For(AccountId.OfToken(id), token, token.Spent);
             grant = new Grant(token, hash, project, account);
-            _live.Set(id, grant);
         }
 
-        _grants[hash] = grant;
+        _grants.Add(grant);
         _order.Enqueue(grant);
         PutOutWhoRests();
         return true;
     }
+
+    private bool TryFind(Guid id, [NotNullWhen(true)] out Grant? grant) =>
+        _grants.TryFind(id, out grant) || _putOut.TryFind(id, out grant);
 
     private void PutOutWhoRests()
     {
@@ -248,9 +262,9 @@ internal sealed class TokenGate(
                 oldest.WasUsed = false;
                 _order.Enqueue(oldest);
             }
-            else
+            else if (_grants.Remove(oldest))
             {
-                _grants.TryRemove(KeyValuePair.Create(oldest.Hash, oldest));
+                _putOut.Set(oldest.TokenId, oldest);
             }
         }
     }

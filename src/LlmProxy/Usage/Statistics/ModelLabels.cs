@@ -4,15 +4,22 @@ namespace LlmProxy.Usage.Statistics;
 /// Which model names get rows of their own. Names come from clients, who could make up a new one for each request; so
 /// a token has <see cref="NamesMax"/> of them in a minute, and the rest is one row. Not for several threads at once.
 /// </summary>
+/// <remarks>
+/// Some of a minute's names are everybody's: the first ones that anybody used. Nearly always these are all, and then
+/// nothing is remembered of a token.
+/// </remarks>
 internal sealed class ModelLabels
 {
     public const string Other = "other";
     public const int NamesMax = 200;
     public const int LengthMax = 128;
 
+    private const int SharedMax = 32;
+
     // Over all tokens, so that many tokens cannot do together what one cannot do alone.
     private const int AllNamesMax = 100_000;
 
+    private readonly Dictionary<long, HashSet<string>> _shared = [];
     private readonly Dictionary<(Guid TokenId, long Minute), Names> _names = [];
     private int _count;
     private long _newest = long.MinValue;
@@ -37,13 +44,18 @@ internal sealed class ModelLabels
 
         // What is late by more than a minute shares the set of the minute before the newest one.
         var minuteOfSet = Math.Max(minute, _newest - UsageIntervals.Minute);
+        if (IsShared(minuteOfSet, model))
+        {
+            return model;
+        }
+
         _names.TryGetValue((tokenId, minuteOfSet), out var names);
         if (names.Contains(model))
         {
             return model;
         }
 
-        if (names.Count >= NamesMax || _count >= AllNamesMax)
+        if (names.Count >= NamesMax - SharedMax || _count >= AllNamesMax)
         {
             return Other;
         }
@@ -51,6 +63,17 @@ internal sealed class ModelLabels
         _names[(tokenId, minuteOfSet)] = names.With(model);
         _count++;
         return model;
+    }
+
+    private bool IsShared(long minute, string model)
+    {
+        if (!_shared.TryGetValue(minute, out var names))
+        {
+            names = new HashSet<string>(StringComparer.Ordinal);
+            _shared.Add(minute, names);
+        }
+
+        return names.Contains(model) || (names.Count < SharedMax && names.Add(model));
     }
 
     private void ForgetBefore(long minute)
@@ -61,6 +84,14 @@ internal sealed class ModelLabels
         }
 
         _newest = minute;
+        foreach (var of in _shared.Keys)
+        {
+            if (of < minute - UsageIntervals.Minute)
+            {
+                _shared.Remove(of);
+            }
+        }
+
         foreach (var ((token, of), names) in _names)
         {
             if (of < minute - UsageIntervals.Minute)
@@ -73,7 +104,7 @@ internal sealed class ModelLabels
     }
 
     /// <summary>
-    /// The names of one token in one minute. Nearly always that is one, for which a set would weigh 220 bytes.
+    /// The names of one token in one minute, beside those of everybody. Nearly always that is one, for which a set would weigh 220 bytes.
     /// </summary>
     private readonly record struct Names(string? First, HashSet<string>? Others)
     {

@@ -5,6 +5,8 @@ namespace LlmProxy.Usage.Statistics;
 /// <summary>Sums by minute and by who used what, on their way to the store. Not for several threads at once.</summary>
 internal sealed class UsageBook
 {
+    private const int KeptCapacityMax = 16_384;
+
     private readonly Dictionary<UsageKey, UsageRow> _sums = [];
     private readonly ModelLabels _labels = new();
     private long _lost;
@@ -36,9 +38,24 @@ internal sealed class UsageBook
     /// <summary>Takes some of the sums out.</summary>
     public List<UsageRow> Take(int max)
     {
-        var taken = _sums.Take(max).ToList();
-        taken.ForEach(entry => _sums.Remove(entry.Key));
-        return [.. taken.Select(static entry => entry.Value)];
+        var taken = new List<UsageRow>(Math.Min(max, _sums.Count));
+        foreach (var (key, sums) in _sums.Take(max))
+        {
+            // The one change that a dictionary allows while it is walked through.
+            _sums.Remove(key);
+
+            // Texts weigh as much as the sums, so they are made when they are needed.
+            (sums.ProjectId, sums.TokenId) = (key.ProjectId.ToString(), key.TokenId.ToString());
+            taken.Add(sums);
+        }
+
+        if (_sums.Count == 0 && _sums.Capacity > KeptCapacityMax)
+        {
+            // After the store was behind: empty, it would go on weighing what it weighed then, up to 13 MB.
+            _sums.TrimExcess();
+        }
+
+        return taken;
     }
 
     /// <summary>How many exchanges found no place since the last call.</summary>
@@ -56,8 +73,6 @@ internal sealed class UsageBook
             sums = new UsageRow
             {
                 Start = key.Start,
-                ProjectId = key.ProjectId.ToString(),
-                TokenId = key.TokenId.ToString(),
                 Provider = key.Provider,
                 Model = key.Model,
             };

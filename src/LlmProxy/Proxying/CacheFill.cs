@@ -52,8 +52,8 @@ internal sealed class CacheFill(
         exchange.IsFromStore = true;
         metrics.Of(route.Provider, wish.Endpoint).Stale();
         wish.Flight?.Tell(new FlightHead(FlightEnd.Shared, stored, IsStandIn: true));
-        CacheMarks.Hit(exchange, CacheStatus.Hit(stored.FreshFor(cacheClock.Now), "stale-on-error"));
-        await TellAsync(exchange, stored, grant, route);
+        await TellAsync(
+            exchange, stored, grant, route, CacheStatus.Hit(stored.FreshFor(cacheClock.Now), "stale-on-error"));
         return true;
     }
 
@@ -147,15 +147,16 @@ internal sealed class CacheFill(
         var isStored = flights.IsCurrent(wish.Flight!) && await store.PutAsync(wish.Key, renewed);
         flights.Land(wish.Key);
         wish.Flight!.Tell(new FlightHead(FlightEnd.Shared, renewed));
-        CacheMarks.Hit(exchange, CacheStatus.Forwarded(
+        await TellAsync(exchange, renewed, grant, route, CacheStatus.Forwarded(
             wish.Forward, StatusCodes.Status304NotModified, isStored, freshFor: renewed.FreshFor(cacheClock.Now)));
-        await TellAsync(exchange, renewed, grant, route);
         return FillEnd.Done;
     }
 
-    private async ValueTask TellAsync(Exchange exchange, StoredResponse stored, Grant grant, ProviderRoute route)
+    private async ValueTask TellAsync(
+        Exchange exchange, StoredResponse stored, Grant grant, ProviderRoute route, string status)
     {
         var body = StoredAnswer.Begin(exchange, stored, cacheClock.Now);
+        CacheMarks.Hit(exchange, status);
         AnswerMarks.Write(exchange, grant, route, clock);
         await StoredAnswer.WriteBodyAsync(exchange, body);
     }

@@ -241,8 +241,7 @@ internal sealed class CacheStep(
             tally.Stale();
         }
 
-        CacheMarks.Hit(exchange, CacheStatus.Hit(stored.FreshFor(now)));
-        await ServeAsync(exchange, stored, grant, route);
+        await ServeAsync(exchange, stored, grant, route, CacheStatus.Hit(stored.FreshFor(now)));
         if (reuse == Reuse.StaleWhileRevalidate)
         {
             refresh.Begin(exchange, wish, grant, route);
@@ -310,8 +309,7 @@ internal sealed class CacheStep(
         var response = head.Response!;
         if (head.Tape is not { } tape)
         {
-            CacheMarks.Hit(exchange, CacheStatus.Forwarded(forward, isCollapsed: true));
-            await ServeAsync(exchange, response, grant, route);
+            await ServeAsync(exchange, response, grant, route, CacheStatus.Forwarded(forward, isCollapsed: true));
             return true;
         }
 
@@ -322,8 +320,8 @@ internal sealed class CacheStep(
         }
 
         hits.Record(grant.TokenId, grant.Project.Id);
-        CacheMarks.Hit(exchange, CacheStatus.Forwarded(forward, isCollapsed: true));
         StoredAnswer.WriteHead(exchange, response, response.Status, response.Fields, cacheClock.Now);
+        CacheMarks.Hit(exchange, CacheStatus.Forwarded(forward, isCollapsed: true));
         exchange.Http.Response.ContentLength = tape.Length;
         AnswerMarks.Write(exchange, grant, route, clock);
         try
@@ -340,11 +338,13 @@ internal sealed class CacheStep(
         return true;
     }
 
-    private async ValueTask ServeAsync(Exchange exchange, StoredResponse stored, Grant grant, ProviderRoute route)
+    private async ValueTask ServeAsync(
+        Exchange exchange, StoredResponse stored, Grant grant, ProviderRoute route, string status)
     {
         hits.Record(grant.TokenId, grant.Project.Id);
         exchange.Model = stored.Model;
         var answer = StoredAnswer.Begin(exchange, stored, cacheClock.Now);
+        CacheMarks.Hit(exchange, status);
         AnswerMarks.Write(exchange, grant, route, clock);
         await StoredAnswer.WriteBodyAsync(exchange, answer);
     }

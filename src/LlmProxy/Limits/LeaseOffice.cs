@@ -33,7 +33,9 @@ internal sealed class LeaseOffice(LeaseStore store, TimeProvider clock, ILogger<
     /// <summary>Held while a lease decides whether to fetch: rare, short, and never across a wait.</summary>
     public Lock Fetching { get; } = new();
 
-    /// <summary>Held while an account wakes up, comes to rest or gets other limits: short, never across a wait.</summary>
+    /// <summary>
+    /// Held while an account wakes up, comes to rest or gets other limits: short, never across a wait.
+    /// </summary>
     public Lock Resting { get; } = new();
 
     public long Now => clock.GetTimestamp();

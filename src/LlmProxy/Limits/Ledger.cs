@@ -33,7 +33,8 @@ internal sealed class Ledger(Terms terms)
     /// <summary>For how many ticks nobody used it. Touched by who settles, one at a time.</summary>
     public int IdleTicks { get; set; }
 
-    public bool HasSomethingToKeep => _wasUsed || HasAny(ref Debts) || HasAny(ref Overruns) || _terms.HasSomethingToKeep;
+    public bool HasSomethingToKeep =>
+        _wasUsed || HasAny(ref Debts) || HasAny(ref Overruns) || _terms.HasSomethingToKeep;
 
     /// <summary>By how much the store's counts are ahead of what was really spent; behind, when negative.</summary>
     public Amounts Unspent()

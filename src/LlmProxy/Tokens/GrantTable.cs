@@ -105,7 +105,9 @@ internal sealed class GrantTable
         Volatile.Write(ref slots[slot & mask], grant);
     }
 
-    /// <summary>Whoever comes after it in its run moves up as far as he may, so that no search ends too early.</summary>
+    /// <summary>
+    /// Whoever comes after it in its run moves up as far as he may, so that no search ends too early.
+    /// </summary>
     private static bool TryTakeOut(Grant?[] slots, Grant grant, Func<Grant, int> placeOf)
     {
         var mask = slots.Length - 1;

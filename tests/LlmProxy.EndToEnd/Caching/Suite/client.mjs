@@ -5,7 +5,7 @@ import http from 'node:http'
 import { assert } from 'http-cache-tests/lib/utils.mjs'
 
 // The suite itself would wait for ever for an answer that does not come.
-const PATIENCE = 15_000
+const PATIENCE = 30_000
 const agent = new http.Agent({ keepAlive: true })
 
 /** Answers the `fetch` for the package's client to run the tests of these suites with. */

@@ -11,8 +11,14 @@ internal static class Wrk
 {
     public const int Connections = 32;
 
+    /// <param name="target">The proxy.</param>
+    /// <param name="token">Its token.</param>
+    /// <param name="hits">The method of requests that are to be answered from a cache; null to ask the provider.</param>
+    /// <param name="duration">How long.</param>
+    /// <param name="script">What is sent.</param>
+    /// <param name="aborted">Ends it.</param>
     public static async Task<ChatLoad> RunAsync(
-        IPEndPoint target, string token, TimeSpan duration, string script, CancellationToken aborted)
+        IPEndPoint target, string token, string? hits, TimeSpan duration, string script, CancellationToken aborted)
     {
         var output = await ChildCommand.RunAsync(
             "wrk",
@@ -22,7 +28,7 @@ internal static class Wrk
                 "--duration", Text((int)duration.TotalSeconds) + "s",
                 "--script", script,
                 $"http://{target}/v1/chat/completions",
-                "--", token,
+                "--", token, hits ?? "none",
             ],
             aborted);
         var line = output.Split('\n').FirstOrDefault(line => line.StartsWith("result ", StringComparison.Ordinal))

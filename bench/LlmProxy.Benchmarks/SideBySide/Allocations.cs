@@ -21,7 +21,8 @@ internal static class Allocations
         return (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)load.Requests;
 
         Task<ChatLoad> LoadAsync() =>
-            Wrk.RunAsync(server.Address, server.Token, TimeSpan.FromSeconds(1), plan.WrkScript, aborted);
+            Wrk.RunAsync(
+                server.Address, server.Token, hits: null, TimeSpan.FromSeconds(1), plan.WrkScript, aborted);
     }
 }
 

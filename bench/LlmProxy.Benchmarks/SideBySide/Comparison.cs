@@ -14,6 +14,8 @@ internal static class Comparison
     public const string Rival = "YARP, bare forwarder";
     public const string Ours = "llm-proxy";
     public const string Limited = "llm-proxy, all limits on";
+    public const string PostHit = "llm-proxy, the same post from its cache";
+    public const string GetHit = "llm-proxy, models from its cache";
     public const string Filled = " tokens stored";
     public const string Before = "llm-proxy, the build before";
 
@@ -54,6 +56,8 @@ internal static class Comparison
             Yarp(plan, folder, upstreams, server.Token),
             new(Ours, server.Token, server.Address, server.Address, server.Start),
             new(Limited, limited.Token, limited.Address, limited.Address, limited.Start),
+            new(PostHit, server.Token, server.Address, server.Address, server.Start, ServesAll: false, Hits: "post"),
+            new(GetHit, server.Token, server.Address, server.Address, server.Start, ServesAll: false, Hits: "get"),
         ];
         if (plan.Before is { } before)
         {

@@ -6,7 +6,8 @@ namespace LlmProxy.Benchmarks.SideBySide;
 
 /// <summary>
 /// One row of the comparison: where it listens and how it is started, which is null when there is no proxy and the
-/// client talks to the upstream itself. <c>ServesAll</c> is false when only the chat workload is of interest.
+/// client talks to the upstream itself. <c>ServesAll</c> is false when only the chat workload is of interest;
+/// <c>Hits</c> is the method of requests that are answered from the cache in its place.
 /// </summary>
 internal sealed record Contestant(
     string Name,
@@ -14,7 +15,8 @@ internal sealed record Contestant(
     IPEndPoint Chat,
     IPEndPoint Streams,
     Func<ChildProcess>? Start,
-    bool ServesAll = true)
+    bool ServesAll = true,
+    string? Hits = null)
 {
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
 
@@ -47,10 +49,10 @@ internal sealed record Contestant(
     private async Task MeasureChatAsync(
         Figures figures, ChildProcess? process, Plan plan, CancellationToken aborted)
     {
-        await Wrk.RunAsync(Chat, Token, WarmUp, plan.WrkScript, aborted);
+        await Wrk.RunAsync(Chat, Token, Hits, WarmUp, plan.WrkScript, aborted);
         await SettleAsync(aborted);
         var before = process?.CpuTime;
-        figures.Chat = await Wrk.RunAsync(Chat, Token, plan.ChatTime, plan.WrkScript, aborted);
+        figures.Chat = await Wrk.RunAsync(Chat, Token, Hits, plan.ChatTime, plan.WrkScript, aborted);
         await SettleAsync(aborted);
         figures.ChatCpuMicroseconds = MicrosecondsEach(process?.CpuTime - before, figures.Chat.Requests);
     }

@@ -126,6 +126,10 @@ internal sealed class Report(IReadOnlyList<string> names)
                 Samples.Median(ChatRatios(filled, Comparison.Ours)), 1.1, 2);
         }
 
+        Goal("CPU per post from the cache ÷ nginx passing one on",
+            Samples.Median(ChatRatios(Comparison.PostHit, Comparison.Reference)), 1.5, 2);
+        Goal("CPU per list of models from the cache ÷ nginx passing a request on",
+            Samples.Median(ChatRatios(Comparison.GetHit, Comparison.Reference)), 1.5, 2);
         AppendLimits();
         text.AppendLine(Invariant($"| allocated per request, bytes | | {Show(allocated.Unlimited, 0)} | |"));
         text.AppendLine(Invariant($"| the same, all limits on | | {Show(allocated.Limited, 0)} | |"));

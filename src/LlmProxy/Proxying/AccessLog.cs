@@ -68,6 +68,11 @@ internal sealed class AccessLog(LogQueue queue, TelemetryOptions options, TimePr
             WriteMilliseconds(json, "upstream_ms"u8, exchange.SentUpstream, exchange.AnsweredUpstream);
         }
 
+        if (exchange.CacheWord is { } cache)
+        {
+            json.WriteString("cache"u8, cache);
+        }
+
         json.WriteNumber("request_bytes"u8, exchange.RequestBytes);
         json.WriteNumber("response_bytes"u8, exchange.ResponseBytes);
         WriteUsage(json, exchange);

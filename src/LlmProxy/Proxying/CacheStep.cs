@@ -30,6 +30,10 @@ internal sealed class CacheStep(
     ICacheStore store, Flights flights, CacheOptions options, CacheClock cacheClock, CacheRefresh refresh,
     CacheMetrics metrics, CacheHits hits, TimeProvider clock)
 {
+    // How long to wait for another one's answer of which nobody knows whether it can be shared: whoever asks the same at
+    // the same time has a reason to, and is not to be held up for long where there is nothing to gain.
+    private static readonly TimeSpan HopefulWait = TimeSpan.FromSeconds(5);
+
     /// <summary>
     /// What the head of a request says to the cache; null when it is off. A request that is not the cache's business
     /// gets a case too, because others' answers may depend on what it changes.
@@ -259,7 +263,7 @@ internal sealed class CacheStep(
             route.Provider.Timeouts.Request, clock, exchange.Http.RequestAborted, run.Revoked);
         try
         {
-            cutoff.Within(route.Provider.Timeouts.ResponseHeader);
+            cutoff.Within(wish.AssignedLifetime is null ? HopefulWait : route.Provider.Timeouts.ResponseHeader);
             var head = await flight.Head.WaitAsync(cutoff.Token);
             if (head.End == FlightEnd.Failed)
             {

@@ -226,7 +226,7 @@ internal sealed class ExchangeMeter(
         }
 
         exchange.Reservation?.Settle(TokensToSettle(exchange), CostToSettle(exchange));
-        if (exchange.Grant is { } grant)
+        if (exchange.Grant is { } grant && !WasHit(exchange))
         {
             statistics.Record(new ExchangeUsage(
                 clock.GetUtcNow().ToUnixTimeMilliseconds(), grant.Project.Id, grant.TokenId,
@@ -251,6 +251,10 @@ internal sealed class ExchangeMeter(
         {
             Usage.Source: UsageSource.Unknown, AnsweredUpstream: > 0, Status: >= 200 and < 300, IsFromStore: false,
         };
+
+    /// <summary>The provider was not asked, and used nothing: such requests are counted as hits, by themselves.</summary>
+    private static bool WasHit(Exchange exchange) =>
+        exchange is { CacheWord: CacheWord.Hit, SentUpstream: 0 };
 
     private static long TokensToSettle(Exchange exchange) =>
         MayHaveUsedAll(exchange) ? exchange.Demand?.Tokens ?? 0

@@ -48,7 +48,8 @@ public sealed class PoolTests : IAsyncDisposable
         await using var proxy = await StartAsync($"connection: {{ {limit} }}");
         var token = await proxy.Management.CreateTokenAsync();
 
-        await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => proxy.GetAsync(route.Path, token.Secret)));
+        await Task.WhenAll(Enumerable.Range(0, AtOnce)
+            .Select(number => proxy.GetAsync($"{route.Path}?{number}", token.Secret)));
 
         Assert.Equal(closed, route.Requests.Count(static request => request.Head.Value("Connection") == "close"));
         arrived.Dispose();

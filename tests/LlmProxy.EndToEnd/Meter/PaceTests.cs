@@ -24,12 +24,12 @@ public sealed class PaceTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyB
             await exchange.WriteAsync(Ok);
         });
         var token = await TokenAsync(rig.Proxy, new TokenLimits { MaxConcurrent = Limit }, isOfProject);
-        var request = rig.Proxy.Head("GET", route.Path, token.Secret);
+        string Request(int client) => rig.Proxy.Head("GET", $"{route.Path}?{client}", token.Secret);
         await using var clients = await Crowd.ConnectAsync(rig.Proxy.Address, Clients);
         var refused = 0;
 
         var asking = clients.AskAsync(
-            _ => request, answer => Interlocked.Add(ref refused, answer.Status == 429 ? 1 : 0));
+            Request, answer => Interlocked.Add(ref refused, answer.Status == 429 ? 1 : 0));
         await Eventually.HoldsAsync(
             () => route.Requests.Count + Volatile.Read(ref refused) >= Clients, "all others were refused");
         var (running, refusedMeanwhile) = (route.Requests.Count, Volatile.Read(ref refused));
@@ -39,7 +39,7 @@ public sealed class PaceTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyB
         Assert.Equal((Limit, Clients - Limit), (running, refusedMeanwhile));
         AssertAreRefusals(answers.Where(static answer => answer.Status != 200), $"{Owner(isOfProject)}.max_concurrent");
         await Eventually.AnswersAsync(
-            () => rig.Proxy.AskAsync(request), static answer => answer!.Status == 200, "a place was free again");
+            () => rig.Proxy.AskAsync(Request(0)), static answer => answer!.Status == 200, "a place was free again");
     }
 
     [Fact]
@@ -57,13 +57,13 @@ public sealed class PaceTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyB
             await exchange.WriteAsync("k");
         });
         var token = await TokenAsync(rig.Proxy, new TokenLimits { MaxConcurrent = Limit }, isOfProject: false);
-        var request = rig.Proxy.Head("GET", route.Path, token.Secret);
+        string Request(int client) => rig.Proxy.Head("GET", $"{route.Path}?{client}", token.Secret);
         await using var clients = await Crowd.ConnectAsync(rig.Proxy.Address, Clients);
 
         var passed = 0;
         for (var round = 0; round < 4; round++)
         {
-            passed += (await clients.AskAsync(_ => request)).Count(static answer => answer.Status == 200);
+            passed += (await clients.AskAsync(Request)).Count(static answer => answer.Status == 200);
         }
 
         Assert.InRange(most, 1, Limit);

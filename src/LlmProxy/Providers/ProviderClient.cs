@@ -54,7 +54,7 @@ internal sealed class ProviderClient : IDisposable
     /// <see cref="HttpRequestException"/>, <see cref="OperationCanceledException"/>, whatever the content threw.
     /// </summary>
     /// <param name="request">What is sent.</param>
-    /// <param name="interim">Reads the interim answers. When this returns or throws, it reports nothing any more.</param>
+    /// <param name="interim">Reads the interim answers. When this has ended, it reports nothing any more.</param>
     /// <param name="cancelled">Ends it.</param>
     public async Task<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, InterimReader? interim, CancellationToken cancelled)

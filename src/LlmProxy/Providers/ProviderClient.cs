@@ -43,6 +43,9 @@ internal sealed class ProviderClient : IDisposable
             // Latin-1 keeps every byte of a value as it is, valid UTF-8 or not.
             RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
             ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+
+            // HttpClient skips interim answers and tells nobody.
+            PlaintextStreamFilter = static (context, _) => new(new InterimWatch(context.PlaintextStream)),
         });
     }
 
@@ -50,8 +53,18 @@ internal sealed class ProviderClient : IDisposable
     /// Sends, and returns as soon as the answer's headers are there. Its failures are HttpClient's:
     /// <see cref="HttpRequestException"/>, <see cref="OperationCanceledException"/>, whatever the content threw.
     /// </summary>
-    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancelled)
+    /// <param name="request">What is sent.</param>
+    /// <param name="interim">Reads the interim answers. When this has ended, it reports nothing any more.</param>
+    /// <param name="cancelled">Ends it.</param>
+    public async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, InterimReader? interim, CancellationToken cancelled)
     {
+        if (interim is not null)
+        {
+            // For what is called from here only: the caller's own flow does not have it.
+            InterimWatch.Current.Value = interim;
+        }
+
         // .NET's pool has no bound on idle connections; one that is over the bound when it is needed closes after use.
         if (Interlocked.Increment(ref _running) > _idleConnectionsMax)
         {
@@ -65,6 +78,7 @@ internal sealed class ProviderClient : IDisposable
         finally
         {
             Interlocked.Decrement(ref _running);
+            await (interim?.EndAsync() ?? ValueTask.CompletedTask);
         }
     }
 

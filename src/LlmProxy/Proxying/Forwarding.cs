@@ -61,7 +61,8 @@ internal sealed class Forwarding(
         fill.Sending(exchange.Cache);
         try
         {
-            answer = await client.SendAsync(request, cutoff.Token);
+            answer = await client.SendAsync(
+                request, InterimAnswers.ReaderFor(exchange, cutoff.Token), cutoff.Token);
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException
             or BadHttpRequestException)

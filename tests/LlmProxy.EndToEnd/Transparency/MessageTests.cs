@@ -2,7 +2,7 @@ using LlmProxy.EndToEnd.Fixtures;
 
 namespace LlmProxy.EndToEnd.Transparency;
 
-/// <summary>The corners of HTTP/1.1: answers without a body, interim answers, trailers, expectations.</summary>
+/// <summary>The corners of HTTP/1.1: answers without a body, trailers, expectations.</summary>
 public sealed class MessageTests(ProxyBeforeRawUpstream rig) : IClassFixture<ProxyBeforeRawUpstream>
 {
     [Theory]
@@ -138,19 +138,6 @@ public sealed class MessageTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
 
         Assert.Equal(401, answer?.Status);
         Assert.Empty(answer!.Interim);
-    }
-
-    [Fact]
-    public async Task An_upstreams_early_hints_do_not_disturb_the_answer()
-    {
-        var route = rig.Upstream.Answers(
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
-            + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-
-        var answer = await rig.GetAsync(route.Path);
-
-        Assert.Equal("ok", answer.Body.Text);
-        Assert.Empty(answer.Interim);
     }
 
     [Fact]

@@ -66,7 +66,7 @@ internal sealed class Tape(int bytesMax, long? length, TapeBudget budget)
         lock (_gate)
         {
             _end += bytes.Length;
-            if (_isKept && (_end > bytesMax || !TryCharge(bytes.Length)))
+            if (_isKept && _end > bytesMax)
             {
                 ForgetBeginning();
             }
@@ -266,6 +266,12 @@ internal sealed class Tape(int bytesMax, long? length, TapeBudget budget)
         var size = isFirst && _isKept && length is > 0 && length <= bytesMax
             ? (int)length
             : Math.Max(bytes, isFirst ? 0 : PieceBytes);
+        if (_isKept && !TryCharge(size))
+        {
+            ForgetBeginning();
+            size = Math.Max(bytes, PieceBytes);
+        }
+
         var piece = new TapePiece(size);
         if (_last is null)
         {

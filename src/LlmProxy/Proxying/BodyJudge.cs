@@ -156,7 +156,7 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
 
         if (exchange.Cache is { NeedsBody: true } wish)
         {
-            wish.SeeBody(body);
+            wish.SeeBody(exchange, body);
         }
 
         if (isPlain && WantsSplice(exchange))

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Security.Cryptography;
 using LlmProxy.Caching;
 using LlmProxy.Providers;
+using LlmProxy.Usage.Counting;
 
 namespace LlmProxy.Proxying;
 
@@ -41,6 +42,9 @@ internal sealed class CacheCase(RequestDirectives directives)
     /// <summary>Whether the request's body makes it the one it is.</summary>
     public bool NeedsBody { get; init; }
 
+    /// <summary>The model that a body names which was read.</summary>
+    public string? Model { get; private set; }
+
     /// <summary>Of a body that was read.</summary>
     public Digest? BodyDigest { get; private set; }
 
@@ -62,7 +66,7 @@ internal sealed class CacheCase(RequestDirectives directives)
     public static bool CanHash(HttpRequest request) => request.ContentLength is > 0 and <= HashedBytesMax;
 
     /// <summary>Looks at the whole body: whether the rule wants it, and what it is.</summary>
-    public void SeeBody(in ReadOnlySequence<byte> body)
+    public void SeeBody(Exchange exchange, in ReadOnlySequence<byte> body)
     {
         if (!IsAskedFor)
         {
@@ -74,6 +78,7 @@ internal sealed class CacheCase(RequestDirectives directives)
             AssignedLifetime = rule.Ttl;
         }
 
+        Model = RequestFacts.Read(exchange.Operation, exchange.Http.Request.ContentType, body).Model;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var piece in body)
         {

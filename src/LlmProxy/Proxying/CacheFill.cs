@@ -1,5 +1,6 @@
 using System.Buffers;
 using LlmProxy.Caching;
+using LlmProxy.Limits;
 using LlmProxy.Providers;
 using LlmProxy.Tokens;
 using LlmProxy.Usage.Reading;
@@ -27,12 +28,12 @@ internal enum FillEnd
 /// </summary>
 internal sealed class CacheFill(
     ICacheStore store, Flights flights, CacheOptions options, CacheClock cacheClock, TapeBudget budget,
-    CacheMetrics metrics, TimeProvider clock)
+    CacheMetrics metrics, CacheHits hits, TimeProvider clock)
 {
     /// <summary>When the request is about to leave.</summary>
     public void Sending(CacheCase? wish)
     {
-        if (wish?.Flight is not null)
+        if (wish is { MayLookUp: true })
         {
             wish.RequestedAt = cacheClock.Now;
         }
@@ -51,6 +52,7 @@ internal sealed class CacheFill(
 
         exchange.IsFromStore = true;
         metrics.Of(route.Provider, wish.Endpoint).Stale();
+        hits.Record(grant.TokenId, grant.Project.Id);
         wish.Flight?.Tell(new FlightHead(FlightEnd.Shared, stored, IsStandIn: true));
         await TellAsync(
             exchange, stored, grant, route, CacheStatus.Hit(stored.FreshFor(cacheClock.Now), "stale-on-error"));
@@ -67,7 +69,7 @@ internal sealed class CacheFill(
             return FillEnd.ForTheClient;
         }
 
-        if (!IsSafe(exchange.Method) && (int)answer.StatusCode < 400 && !store.IsEmpty)
+        if (!IsSafe(exchange.Method) && (int)answer.StatusCode < 400 && !(store.IsEmpty && flights.AreNone))
         {
             Invalidate(answer, exchange, grant, route);
         }
@@ -101,9 +103,9 @@ internal sealed class CacheFill(
         }
 
         // Of an error the next one may hear something better; anything else will be the same for all.
-        if (@case.Status is >= 500 or StatusCodes.Status429TooManyRequests)
+        if (@case.Status is >= 500 or StatusCodes.Status429TooManyRequests || !wish.MayCollapse)
         {
-            flights.Close(flight);
+            flights.Fail(flight);
         }
         else
         {
@@ -169,7 +171,9 @@ internal sealed class CacheFill(
         HttpResponseMessage answer, StoredResponse head, Exchange exchange, CacheCase wish, Grant grant,
         ProviderRoute route, Cutoff cutoff, CancellationToken revoked)
     {
-        var tape = new Tape(options.ObjectBytesMax, AnswerRelay.LengthOf(answer), budget);
+        var isFiltered = exchange.Splice is not null && AnswerRelay.IsStream(answer);
+        var length = isFiltered ? null : AnswerRelay.LengthOf(answer);
+        var tape = new Tape(options.ObjectBytesMax, length, budget);
         using var reader = tape.TryOpen()!;
         wish.Flight!.Tell(new FlightHead(FlightEnd.Shared, head, tape));
 
@@ -192,6 +196,12 @@ internal sealed class CacheFill(
         if (!isKnown)
         {
             await ReadOwnAsync(reader, exchange, cutoff, route.Provider.Timeouts, revoked);
+        }
+
+        else
+        {
+            // The client has all that it gets, while the rest is for the store.
+            await exchange.Http.Response.CompleteAsync();
         }
 
         reader.Dispose();
@@ -227,7 +237,7 @@ internal sealed class CacheFill(
                 await CopyAsync(answer, tape, exchange, own, cutoff, route.Provider.Timeouts);
             }
 
-            var isWhole = !isStream || (own ?? exchange.Answer)?.HasEnded == true;
+            var isWhole = !isStream || (own ?? exchange.Answer)?.HasEndedWell == true;
             tape.Complete();
             if (isWhole && tape.Whole() is { } body)
             {
@@ -249,14 +259,25 @@ internal sealed class CacheFill(
 
     private async ValueTask StoreAsync(ProviderRoute route, CacheCase wish, StoredResponse response)
     {
-        if (flights.IsCurrent(wish.Flight!) && await store.PutAsync(wish.Key, response))
+        if (!flights.IsCurrent(wish.Flight!) || !await store.PutAsync(wish.Key, response))
+        {
+            return;
+        }
+
+        if (flights.IsCurrent(wish.Flight!))
         {
             metrics.Of(route.Provider, wish.Endpoint).Stored();
             flights.Land(wish.Key);
         }
+        else
+        {
+            // Something was invalidated just between the question and the answer.
+            Forget(wish.Key);
+        }
     }
 
-    private static string? ModelOf(Exchange exchange) => exchange.Model ?? exchange.Answer?.Model;
+    private static string? ModelOf(Exchange exchange) =>
+        exchange.Cache!.Model ?? exchange.Model ?? exchange.Answer?.Model;
 
     private static AnswerReader? ReaderFor(StoredResponse head) =>
         AnswerReader.For(head.Fields.Find("Content-Type").ToString(), head.Fields.Find("Content-Encoding").ToString());

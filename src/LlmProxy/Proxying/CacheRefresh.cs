@@ -13,18 +13,12 @@ internal sealed class CacheRefresh(
     Flights flights, RequestJudge judge, ProviderClients clients, ExchangeMeter meter, CacheFill fill,
     TimeProvider clock)
 {
-    // More than that wait for the next client who asks.
-    private const int AtOnceMax = 64;
-
-    // Interlocked.
-    private int _running;
 
     /// <summary>Begins, unless it runs already or too many do. Does not wait.</summary>
     public void Begin(Exchange served, CacheCase wish, Grant grant, ProviderRoute route)
     {
-        if (Interlocked.Increment(ref _running) > AtOnceMax)
+        if (!flights.TryBeginRefresh(wish.Key))
         {
-            Interlocked.Decrement(ref _running);
             return;
         }
 
@@ -32,7 +26,7 @@ internal sealed class CacheRefresh(
         if (!place.IsLeader)
         {
             place.Flight!.Leave();
-            Interlocked.Decrement(ref _running);
+            flights.EndRefresh(wish.Key);
             return;
         }
 
@@ -74,7 +68,7 @@ internal sealed class CacheRefresh(
             exchange.Status = exchange.Http.Response.StatusCode;
             exchange.Ended = clock.GetTimestamp();
             meter.Settle(exchange);
-            Interlocked.Decrement(ref _running);
+            flights.EndRefresh(exchange.Cache!.Key);
         }
     }
 

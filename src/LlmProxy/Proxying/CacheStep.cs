@@ -3,6 +3,7 @@ using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Providers;
 using LlmProxy.Tokens;
+using Microsoft.Extensions.Primitives;
 
 namespace LlmProxy.Proxying;
 
@@ -118,6 +119,13 @@ internal sealed class CacheStep(
             return Bypassing(Forward.Request);
         }
 
+        // A body that nobody expects there may change the answer, and so may a field that Connection lists and that does
+        // not reach the provider.
+        if (UploadContent.IsNeededFor(exchange.Http.Request) || HasConnectionFields(headers.Connection))
+        {
+            return Bypassing(Forward.Bypass);
+        }
+
         var endpoint = route.EndpointOf(exchange.Target);
         var isGet = exchange.Method == "GET";
         var isPlain = headers.Range.Count == 0 && !Validation.HasConditions(headers);
@@ -158,6 +166,11 @@ internal sealed class CacheStep(
         };
     }
 
+    private static bool HasConnectionFields(StringValues connection) =>
+        connection.Count > 1 || (connection is [{ } options]
+            && !options.Equals("keep-alive", StringComparison.OrdinalIgnoreCase)
+            && !options.Equals("close", StringComparison.OrdinalIgnoreCase));
+
     private static bool Matches(IReadOnlyList<CachePostRule> rules, string endpoint)
     {
         foreach (var rule in rules)
@@ -174,6 +187,7 @@ internal sealed class CacheStep(
     private async ValueTask<CacheStepEnd> LookUpAsync(
         Exchange exchange, CacheCase wish, Grant grant, ProviderRoute route)
     {
+        var began = clock.GetTimestamp();
         while (true)
         {
             var landings = flights.LandingsOf(wish.Key);
@@ -208,12 +222,17 @@ internal sealed class CacheStep(
                 continue;
             }
 
-            if (await FollowAsync(place.Flight!, exchange, wish, grant, route) is { } end)
+            var patience = PatienceOf(wish, route) - clock.GetElapsedTime(began);
+            if (await FollowAsync(place.Flight!, patience, exchange, wish, grant, route) is { } end)
             {
                 return end;
             }
         }
     }
+
+    /// <summary>For all that one request waits for, however many calls fail meanwhile.</summary>
+    private static TimeSpan PatienceOf(CacheCase wish, in ProviderRoute route) =>
+        wish.AssignedLifetime is null ? HopefulWait : route.Provider.Timeouts.ResponseHeader;
 
     private async ValueTask<bool> TryServeStoredAsync(
         Exchange exchange, CacheCase wish, Grant grant, ProviderRoute route)
@@ -229,7 +248,9 @@ internal sealed class CacheStep(
 
         var now = cacheClock.Now;
         var reuse = ServingRules.Judge(stored, wish.Directives, now);
-        if (reuse == Reuse.MustValidate)
+
+        // Nobody sends a POST in the background: it may do something.
+        if (reuse == Reuse.MustValidate || (reuse == Reuse.StaleWhileRevalidate && exchange.Method == "POST"))
         {
             wish.Forward = stored.FreshFor(now) > 0 ? Forward.Request : Forward.Stale;
             return false;
@@ -256,14 +277,14 @@ internal sealed class CacheStep(
 
     /// <summary>Waits for another one's answer. Null when the store is to be asked again.</summary>
     private async ValueTask<CacheStepEnd?> FollowAsync(
-        Flight flight, Exchange exchange, CacheCase wish, Grant grant, ProviderRoute route)
+        Flight flight, TimeSpan patience, Exchange exchange, CacheCase wish, Grant grant, ProviderRoute route)
     {
         using var run = grant.Run();
         using var cutoff = new Cutoff(
             route.Provider.Timeouts.Request, clock, exchange.Http.RequestAborted, run.Revoked);
         try
         {
-            cutoff.Within(wish.AssignedLifetime is null ? HopefulWait : route.Provider.Timeouts.ResponseHeader);
+            cutoff.Within(patience > TimeSpan.Zero ? patience : TimeSpan.Zero);
             var head = await flight.Head.WaitAsync(cutoff.Token);
             if (head.End == FlightEnd.Failed)
             {

@@ -75,8 +75,24 @@ internal static class StoredAnswer
         headers.Age = (stored.AgeAt(now) / 1_000).ToString(CultureInfo.InvariantCulture);
     }
 
-    /// <summary>A stream goes out event by event, as it came; anything else in large pieces.</summary>
+    /// <summary>
+    /// A stream goes out event by event, as it came; anything else in large pieces. A client that leaves or stands still
+    /// ends it.
+    /// </summary>
     public static async ValueTask WriteBodyAsync(Exchange exchange, StoredBody body)
+    {
+        try
+        {
+            await WriteAsync(exchange, body);
+        }
+        catch (Exception failure) when (failure is OperationCanceledException or TimeoutException or IOException)
+        {
+            exchange.Outcome = failure is TimeoutException ? Outcome.TimedOut : Outcome.ClientGone;
+            exchange.Http.Abort();
+        }
+    }
+
+    private static async ValueTask WriteAsync(Exchange exchange, StoredBody body)
     {
         var rest = body.Bytes;
         if (rest.IsEmpty)

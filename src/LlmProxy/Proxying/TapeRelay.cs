@@ -20,6 +20,9 @@ internal static class TapeRelay
     {
         var client = exchange.Http.Response.BodyWriter;
         var unflushed = 0L;
+
+        // All of it may be there already, and the token gone.
+        cutoff.Token.ThrowIfCancellationRequested();
         while (true)
         {
             while (unflushed < UnflushedMax && reader.TryRead(out var bytes))

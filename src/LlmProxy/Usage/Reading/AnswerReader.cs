@@ -124,8 +124,8 @@ internal sealed class AnswerReader : IDisposable
         return new AnswerFacts(usage, faults, _walk.Model, _walk.ServiceTier, hasEnded, _walk.IsOnlyOfPrompt);
     }
 
-    /// <summary>A stream has said that it is over.</summary>
-    public bool HasEnded => !_isBroken && !_isUnreadable && _walk.HasEnded;
+    /// <summary>A stream has said that it is over, and nothing of a failure.</summary>
+    public bool HasEndedWell => !_isBroken && !_isUnreadable && _walk is { HasEnded: true, HasFailed: false };
 
     /// <summary>The model as the answer names it, once it has.</summary>
     public string? Model => _walk.Model;

@@ -68,6 +68,9 @@ internal sealed class AnswerWalk : IDisposable
     /// <summary>The stream has said that it is over.</summary>
     public bool HasEnded { get; private set; }
 
+    /// <summary>The stream has said that something went wrong.</summary>
+    public bool HasFailed { get; private set; }
+
     /// <summary>Of the usage so far only the prompt is told.</summary>
     public bool IsOnlyOfPrompt { get; private set; }
 
@@ -145,7 +148,8 @@ internal sealed class AnswerWalk : IDisposable
     /// <summary>The next document begins an answer of its own.</summary>
     public void ResetAnswer()
     {
-        (_usage, _faults, HasEnded, IsOnlyOfPrompt) = (default, UsageFaults.None, false, false);
+        (_usage, _faults, IsOnlyOfPrompt) = (default, UsageFaults.None, false);
+        (HasEnded, HasFailed) = (false, false);
         _model.Clear();
         _tier.Clear();
     }
@@ -249,7 +253,8 @@ internal sealed class AnswerWalk : IDisposable
             case AnswerPlace.Root:
                 CommitText();
                 TakeUsage();
-                HasEnded |= Kind == EventKind.End || _hasError;
+                HasFailed |= Kind == EventKind.Failure || _hasError;
+                HasEnded |= Kind == EventKind.End || HasFailed;
                 _isClosed = true;
                 break;
             default:

@@ -22,6 +22,9 @@ internal enum EventKind : byte
     /// <summary>Nothing comes after it.</summary>
     End,
 
+    /// <summary>Nothing comes after it, and what came is not all that was to come.</summary>
+    Failure,
+
     /// <summary>Realtime: the session, which names the model.</summary>
     Session,
 
@@ -47,7 +50,7 @@ internal static class EventKinds
 
         return type.Length switch
         {
-            5 when type.SequenceEqual("error"u8) => EventKind.End,
+            5 when type.SequenceEqual("error"u8) => EventKind.Failure,
             12 when type.SequenceEqual("message_stop"u8) => EventKind.End,
             13 when type.SequenceEqual("message_start"u8) => EventKind.MessageStart,
             13 when type.SequenceEqual("message_delta"u8) => EventKind.MessageDelta,
@@ -68,11 +71,11 @@ internal static class EventKinds
     private static EventKind OfResponse(ReadOnlySpan<byte> type) => type.Length switch
     {
         4 when type.SequenceEqual("done"u8) => EventKind.ResponseDone,
-        6 when type.SequenceEqual("failed"u8) => EventKind.End,
+        6 when type.SequenceEqual("failed"u8) => EventKind.Failure,
         7 when type.SequenceEqual("created"u8) => EventKind.ResponseCreated,
         9 when type.SequenceEqual("completed"u8) => EventKind.End,
-        9 when type.SequenceEqual("cancelled"u8) => EventKind.End,
-        10 when type.SequenceEqual("incomplete"u8) => EventKind.End,
+        9 when type.SequenceEqual("cancelled"u8) => EventKind.Failure,
+        10 when type.SequenceEqual("incomplete"u8) => EventKind.Failure,
         _ when type.EndsWith(".delta"u8) && type.IndexOf("audio"u8) < 0 => EventKind.TextDelta,
         _ => EventKind.Other,
     };

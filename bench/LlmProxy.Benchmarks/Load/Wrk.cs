@@ -13,7 +13,9 @@ internal static class Wrk
 
     /// <param name="target">The proxy.</param>
     /// <param name="token">Its token.</param>
-    /// <param name="hits">The method of requests that are to be answered from a cache; null to ask the provider.</param>
+    /// <param name="hits">
+    /// The method of requests that are to be answered from a cache; null to ask the provider.
+    /// </param>
     /// <param name="duration">How long.</param>
     /// <param name="script">What is sent.</param>
     /// <param name="aborted">Ends it.</param>

@@ -31,8 +31,8 @@ internal sealed class CacheStep(
     ICacheStore store, Flights flights, CacheOptions options, CacheClock cacheClock, CacheRefresh refresh,
     CacheMetrics metrics, CacheHits hits, TimeProvider clock)
 {
-    // How long to wait for another one's answer of which nobody knows whether it can be shared: whoever asks the same at
-    // the same time has a reason to, and is not to be held up for long where there is nothing to gain.
+    // How long to wait for another one's answer of which nobody knows whether it can be shared: whoever asks the same
+    // at the same time has a reason to, and is not to be held up for long where there is nothing to gain.
     private static readonly TimeSpan HopefulWait = TimeSpan.FromSeconds(5);
 
     /// <summary>
@@ -119,8 +119,8 @@ internal sealed class CacheStep(
             return Bypassing(Forward.Request);
         }
 
-        // A body that nobody expects there may change the answer, and so may a field that Connection lists and that does
-        // not reach the provider.
+        // A body that nobody expects there may change the answer, and so may a field that Connection lists and that
+        // does not reach the provider.
         if (UploadContent.IsNeededFor(exchange.Http.Request) || HasConnectionFields(headers.Connection))
         {
             return Bypassing(Forward.Bypass);

@@ -252,7 +252,9 @@ internal sealed class ExchangeMeter(
             Usage.Source: UsageSource.Unknown, AnsweredUpstream: > 0, Status: >= 200 and < 300, IsFromStore: false,
         };
 
-    /// <summary>The provider was not asked, and used nothing: such requests are counted as hits, by themselves.</summary>
+    /// <summary>
+    /// The provider was not asked, and used nothing: such requests are counted as hits, by themselves.
+    /// </summary>
     private static bool WasHit(Exchange exchange) =>
         exchange is { CacheWord: CacheWord.Hit, SentUpstream: 0 };
 

@@ -7,7 +7,7 @@ namespace LlmProxy.Caching.Redis;
 /// prove that invalidations would be heard. And what happens when they are.
 /// </summary>
 internal sealed class RedisPulse(
-    RedisLink link, NearStore near, FarStore far, FarPurge purge, RedisStore store, RedisMetrics metrics,
+    RedisLink link, NearStore near, FarStore far, RedisStore store, RedisMetrics metrics,
     TimeProvider time) : BackgroundService
 {
     private static readonly TimeSpan SubscribingMax = TimeSpan.FromSeconds(5);
@@ -87,12 +87,13 @@ internal sealed class RedisPulse(
         }
     }
 
-    // While the master key is being changed, an instance that still has the old one forgets under the old names only.
+    // While the master key is being changed, an instance that still has the old one forgets under the old names only. If
+    // Redis does not answer now, it is owed.
     private async Task ForgetUnderOurNamesAsync(byte[] message, CacheSelector chosen)
     {
         if (far.IsFromPreviousKey(message))
         {
-            await purge.PurgeAsync(chosen, CancellationToken.None);
+            await store.PurgeAsync(chosen, CancellationToken.None);
         }
     }
 }

@@ -293,6 +293,33 @@ public sealed class InterimTests(ProxyBeforeRawUpstream rig) : IClassFixture<Pro
     }
 
     [Fact]
+    public async Task Who_shares_the_call_of_another_one_gets_the_answer_alone()
+    {
+        using var followed = new SemaphoreSlim(0);
+        var route = rig.Upstream.Does(async exchange =>
+        {
+            await exchange.WriteAsync(
+                Hints + "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\no");
+            Assert.True(await followed.WaitAsync(Eventually.Patience));
+            await exchange.WriteAsync("k");
+        });
+        await using var leader = await rig.ConnectAsync();
+        await using var follower = await rig.ConnectAsync();
+
+        await leader.SendAsync(rig.Head("GET", route.Path));
+        var (leaderHead, leaderInterim) = await leader.ReadHeadAsync();
+        await follower.SendAsync(rig.Head("GET", route.Path));
+        var (head, interim) = await follower.ReadHeadAsync();
+        followed.Release();
+
+        Assert.Single(leaderInterim);
+        Assert.Empty(interim);
+        Assert.Contains("collapsed", head!.Value("Cache-Status"), StringComparison.Ordinal);
+        Assert.Equal("ok", (await follower.ReadBodyAsync(head)).Text);
+        Assert.Equal("ok", (await leader.ReadBodyAsync(leaderHead!)).Text);
+    }
+
+    [Fact]
     public async Task A_refusal_after_it_is_whole()
     {
         var route = rig.Upstream.AnswersAndCloses(Hints + "HTTP/1.1 200");

@@ -76,8 +76,8 @@ internal static class StoredAnswer
     }
 
     /// <summary>
-    /// A stream goes out event by event, as it came; anything else in large pieces. A client that leaves or stands still
-    /// ends it.
+    /// A stream goes out event by event, as it came; anything else in large pieces. A client that leaves or stands
+    /// still ends it.
     /// </summary>
     public static async ValueTask WriteBodyAsync(Exchange exchange, StoredBody body)
     {

@@ -87,8 +87,8 @@ internal sealed class RedisPulse(
         }
     }
 
-    // While the master key is being changed, an instance that still has the old one forgets under the old names only. If
-    // Redis does not answer now, it is owed.
+    // While the master key is being changed, an instance that still has the old one forgets under the old names only.
+    // If Redis does not answer now, it is owed.
     private async Task ForgetUnderOurNamesAsync(byte[] message, CacheSelector chosen)
     {
         if (far.IsFromPreviousKey(message))

@@ -104,8 +104,8 @@ internal sealed class ModelLabels
     }
 
     /// <summary>
-    /// The names of one token in one minute, beside those of everybody. Nearly always that is one, for which a set would
-    /// weigh 220 bytes.
+    /// The names of one token in one minute, beside those of everybody. Nearly always that is one, for which a set
+    /// would weigh 220 bytes.
     /// </summary>
     private readonly record struct Names(string? First, HashSet<string>? Others)
     {

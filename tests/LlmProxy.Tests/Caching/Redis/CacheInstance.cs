@@ -43,7 +43,7 @@ internal sealed class CacheInstance : IAsyncDisposable
         var far = new FarStore(Link, seal, _metrics, Prefix, 1024 * 1024);
         var purge = new FarPurge(Link, seal, far, _metrics);
         Store = new RedisStore(Near, far, purge, Link, _metrics, new CacheClock(TimeProvider.System));
-        _pulse = new RedisPulse(Link, Near, far, purge, Store, _metrics, time)
+        _pulse = new RedisPulse(Link, Near, far, Store, _metrics, time)
         {
             Pause = TimeSpan.FromMilliseconds(100),
         };

@@ -41,11 +41,19 @@ internal sealed class Flight(CacheKey key, long epoch)
 
     // Who wants the answer; 1 is the one who asked. Once it was NobodyLeft it stays so. Interlocked.
     private int _passengers = 1;
+    private bool _isOutdated;
 
     public CacheKey Key => key;
 
-    /// <summary>The epoch of its key when it began: what was invalidated since must not be stored.</summary>
+    /// <summary>How often everything had been invalidated when it began.</summary>
     public long Epoch => epoch;
+
+    /// <summary>Its key was invalidated since it began: what it brings must not be stored.</summary>
+    public bool IsOutdated
+    {
+        get => Volatile.Read(ref _isOutdated);
+        set => Volatile.Write(ref _isOutdated, value);
+    }
 
     /// <summary>Triggered when nobody wants the answer any more.</summary>
     public CancellationToken Abandoned => _abandoned.Token;

@@ -23,7 +23,7 @@ internal sealed class Flights(CacheClock clock)
 
     private readonly ConcurrentDictionary<CacheKey, Flight> _running = new();
 
-    // As many as there are projects that use the cache, 1.6 kB each.
+    // As many as there are projects that use the cache, about 1.5 kB each.
     private readonly ConcurrentDictionary<Guid, Lane> _lanes = new();
     private long _epochOfAll;
     private int _open;
@@ -39,13 +39,12 @@ internal sealed class Flights(CacheClock clock)
             return new FlightPlace(Open(key), IsLeader: true);
         }
 
-        var epoch = EpochOf(key);
         while (true)
         {
             if (_running.TryGetValue(key, out var running))
             {
                 // One that began before something was invalidated brings what is out of date.
-                if (running.Epoch == epoch && running.TryJoin())
+                if (IsCurrent(running) && running.TryJoin())
                 {
                     return new FlightPlace(running, IsLeader: false);
                 }
@@ -53,10 +52,10 @@ internal sealed class Flights(CacheClock clock)
                 _running.TryRemove(new KeyValuePair<CacheKey, Flight>(key, running));
             }
 
-            var mine = new Flight(key, epoch);
+            var mine = new Flight(key, Volatile.Read(ref _epochOfAll));
             if (_running.TryAdd(key, mine))
             {
-                Interlocked.Increment(ref _open);
+                Watch(mine);
                 return new FlightPlace(mine, IsLeader: true);
             }
         }
@@ -65,8 +64,9 @@ internal sealed class Flights(CacheClock clock)
     /// <summary>A flight that nobody can join.</summary>
     public Flight Open(in CacheKey key)
     {
-        Interlocked.Increment(ref _open);
-        return new Flight(key, EpochOf(key));
+        var mine = new Flight(key, Volatile.Read(ref _epochOfAll));
+        Watch(mine);
+        return mine;
     }
 
     /// <summary>Nobody joins any more. Called once for each flight that was led or opened.</summary>
@@ -74,6 +74,7 @@ internal sealed class Flights(CacheClock clock)
     {
         // Whoever waits yet must not wait for ever, whatever went wrong.
         Fail(flight);
+        LaneOf(flight.Key).Forget(flight);
         Interlocked.Decrement(ref _open);
     }
 
@@ -111,7 +112,8 @@ internal sealed class Flights(CacheClock clock)
     public void InvalidateAll() => Interlocked.Increment(ref _epochOfAll);
 
     /// <summary>Whether nothing was invalidated since the flight began.</summary>
-    public bool IsCurrent(Flight flight) => flight.Epoch == EpochOf(flight.Key);
+    public bool IsCurrent(Flight flight) =>
+        !flight.IsOutdated && flight.Epoch == Volatile.Read(ref _epochOfAll);
 
     /// <summary>
     /// One more answer of the key's project is validated in the background, until <see cref="EndRefresh"/>; false when
@@ -121,33 +123,68 @@ internal sealed class Flights(CacheClock clock)
 
     public void EndRefresh(in CacheKey key) => LaneOf(key).EndRefresh();
 
-    private long EpochOf(in CacheKey key) => LaneOf(key).EpochOf(key) + Volatile.Read(ref _epochOfAll);
+    private void Watch(Flight flight)
+    {
+        Interlocked.Increment(ref _open);
+        LaneOf(flight.Key).Watch(flight);
+    }
 
     private Lane LaneOf(in CacheKey key) =>
         _lanes.TryGetValue(key.Project, out var lane) ? lane : _lanes.GetOrAdd(key.Project, static _ => new Lane());
 
-    /// <summary>What is remembered of one project's keys, in slots that several keys share.</summary>
+    /// <summary>What is remembered of one project's keys.</summary>
     private sealed class Lane
     {
-        // A power of two. Two keys in one slot cost a wait, a call or a stored answer, never a wrong one.
+        // A power of two.
         private const int Slots = 64;
 
-        private readonly long[] _epochs = new long[Slots];
+        // Two keys in one slot cost a look-up.
         private readonly long[] _landings = new long[Slots];
-        private readonly long[] _aloneUntil = new long[Slots];
+
+        // Two keys in one slot: the later one is remembered.
+        private readonly AloneKey?[] _alone = new AloneKey?[Slots];
+
+        // Guarded by itself.
+        private readonly HashSet<Flight> _flights = [];
         private int _refreshes;
 
-        public bool IsAlone(in CacheKey key, long now) => Volatile.Read(ref _aloneUntil[SlotOf(key)]) > now;
+        public bool IsAlone(in CacheKey key, long now) =>
+            Volatile.Read(ref _alone[SlotOf(key)]) is { } alone && alone.Until > now && alone.Digest == key.Digest;
 
-        public void GoAlone(in CacheKey key, long until) => Volatile.Write(ref _aloneUntil[SlotOf(key)], until);
+        public void GoAlone(in CacheKey key, long until) =>
+            Volatile.Write(ref _alone[SlotOf(key)], new AloneKey(key.Digest, until));
 
         public void Land(in CacheKey key) => Interlocked.Increment(ref _landings[SlotOf(key)]);
 
         public long LandingsOf(in CacheKey key) => Volatile.Read(ref _landings[SlotOf(key)]);
 
-        public void Invalidate(in CacheKey key) => Interlocked.Increment(ref _epochs[SlotOf(key)]);
+        public void Watch(Flight flight)
+        {
+            lock (_flights)
+            {
+                _flights.Add(flight);
+            }
+        }
 
-        public long EpochOf(in CacheKey key) => Volatile.Read(ref _epochs[SlotOf(key)]);
+        public void Forget(Flight flight)
+        {
+            lock (_flights)
+            {
+                _flights.Remove(flight);
+            }
+        }
+
+        /// <summary>There are as many as calls run now for the project, and of one key seldom more than one.</summary>
+        public void Invalidate(in CacheKey key)
+        {
+            lock (_flights)
+            {
+                foreach (var flight in _flights)
+                {
+                    flight.IsOutdated |= flight.Key == key;
+                }
+            }
+        }
 
         public bool TryBeginRefresh(int max)
         {
@@ -163,5 +200,7 @@ internal sealed class Flights(CacheClock clock)
         public void EndRefresh() => Interlocked.Decrement(ref _refreshes);
 
         private static int SlotOf(in CacheKey key) => (int)(key.Digest.B & (Slots - 1));
+
+        private sealed record AloneKey(Digest Digest, long Until);
     }
 }

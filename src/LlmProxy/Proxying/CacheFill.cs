@@ -1,4 +1,3 @@
-using System.Buffers;
 using LlmProxy.Caching;
 using LlmProxy.Limits;
 using LlmProxy.Providers;
@@ -234,7 +233,7 @@ internal sealed class CacheFill(
         {
             if (!AnswerRelay.IsWithoutContent(answer))
             {
-                await CopyAsync(answer, tape, exchange, own, cutoff, route.Provider.Timeouts);
+                await TapeRelay.FillAsync(answer, tape, exchange, own, cutoff, route.Provider.Timeouts);
             }
 
             var isWhole = !isStream || (own ?? exchange.Answer)?.HasEndedWell == true;
@@ -281,65 +280,6 @@ internal sealed class CacheFill(
 
     private static AnswerReader? ReaderFor(StoredResponse head) =>
         AnswerReader.For(head.Fields.Find("Content-Type").ToString(), head.Fields.Find("Content-Encoding").ToString());
-
-    private static async Task CopyAsync(
-        HttpResponseMessage answer, Tape tape, Exchange exchange, AnswerReader? own, Cutoff cutoff,
-        ProviderTimeouts timeouts)
-    {
-        const int pieceBytes = 16 * 1024;
-        var isStream = AnswerRelay.IsStream(answer);
-        using var filter = exchange.Splice is not null && isStream ? new StreamUsageFilter() : null;
-        var filtered = filter is null ? null : new ArrayBufferWriter<byte>();
-        var piece = ArrayPool<byte>.Shared.Rent(pieceBytes);
-        try
-        {
-            await using var upstream = await answer.Content.ReadAsStreamAsync(cutoff.Token);
-            while (true)
-            {
-                AnswerRelay.Arm(cutoff, timeouts.StreamIdle, isStream);
-                var read = await upstream.ReadAsync(piece, cutoff.Token);
-                var bytes = piece.AsMemory(0, read);
-                exchange.Answer?.Read(bytes.Span);
-                own?.Read(bytes.Span);
-                if (filter is null)
-                {
-                    tape.Append(bytes.Span);
-                }
-                else
-                {
-                    Filter(bytes.Span, filter, filtered!, tape);
-                }
-
-                if (read == 0)
-                {
-                    return;
-                }
-
-                cutoff.WithinEach(AnswerRelay.ClientStallMax + timeouts.StreamIdle);
-                await tape.WaitForRoomAsync(cutoff.Token);
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(piece);
-        }
-    }
-
-    private static void Filter(
-        ReadOnlySpan<byte> bytes, StreamUsageFilter filter, ArrayBufferWriter<byte> filtered, Tape tape)
-    {
-        if (bytes.IsEmpty)
-        {
-            filter.Finish(filtered);
-        }
-        else
-        {
-            filter.Pass(bytes, filtered);
-        }
-
-        tape.Append(filtered.WrittenSpan);
-        filtered.ResetWrittenCount();
-    }
 
     /// <summary>What the answer to a HEAD says of the stored answer to a GET (RFC 9111 §4.3.5).</summary>
     private async ValueTask ObserveAsync(HttpResponseMessage answer, Exchange exchange, CacheCase wish)

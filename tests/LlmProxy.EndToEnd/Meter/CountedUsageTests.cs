@@ -170,7 +170,7 @@ public sealed class CountedUsageTests(MeterRig rig) : IClassFixture<MeterRig>
             answer.Body.Content, "content_block_delta", static one => one.GetProperty("delta").GetProperty("text"));
         var line = await rig.LineAsync(token);
         var delivered = TokenOracle.Count("gpt-4o", text);
-        Assert.True(delivered > 20);
+        Assert.True(delivered > 0);
         Assert.Equal(("truncated", "counted", 700, "truncated"),
             (line.Outcome, line.Source, line.Prompt, line.Faults));
         Assert.InRange(line.Completion, delivered, (delivered * 3 / 2) + 1);

@@ -23,21 +23,52 @@ public sealed class IsolationTests(ProxyBeforeRawUpstream rig) : IClassFixture<P
         string[] declarations = ["public, max-age=3600", "s-maxage=3600", "max-age=3600, stale-if-error=3600"];
         foreach (var declared in declarations)
         {
-            var answers = 0;
-            var route = rig.Upstream.Does(async exchange => await exchange.AnswerAsync(
-                200, System.Text.Encoding.ASCII.GetBytes($"secret of call {Interlocked.Increment(ref answers)}"),
-                $"Cache-Control: {declared}", "ETag: \"v\""));
-
+            var (gets, posts) = (CountingRoute(declared), CountingRoute(declared));
             var mine = await rig.GetAsync(
-                route.Path, lines.Where(static line => !line.Contains("only-if", StringComparison.Ordinal)));
-            await rig.PostAsync(route.Path, "{}", lines);
-            var theirs = await rig.Proxy.GetAsync(route.Path, other.Secret, lines);
-            var theirPost = await rig.Proxy.PostAsync(route.Path, other.Secret, "{}", lines);
+                gets.Path, lines.Where(static line => !line.Contains("only-if", StringComparison.Ordinal)));
+            await rig.PostAsync(posts.Path, "{}", lines);
+            var theirs = await rig.Proxy.GetAsync(gets.Path, other.Secret, lines);
+            var theirPost = await rig.Proxy.PostAsync(posts.Path, other.Secret, "{}", lines);
 
             Assert.Equal("secret of call 1", mine.Body.Text);
             Assert.DoesNotContain("secret of call 1", theirs.Body.Text, StringComparison.Ordinal);
+            Assert.DoesNotContain("secret of call 1", theirPost.Body.Text, StringComparison.Ordinal);
             Assert.False(theirs.Head.Value("X-PROXY-CACHE") is "hit");
             Assert.False(theirPost.Head.Value("X-PROXY-CACHE") is "hit");
+        }
+    }
+
+    [Fact]
+    public async Task No_published_operation_is_answered_with_what_another_project_was_told()
+    {
+        var mine = await rig.Proxy.Management.CreateTokenAsync();
+        var other = await rig.Proxy.Management.CreateTokenAsync();
+        var operations = (await PublishedOperation.AllAsync())
+            .Where(static one => !one.IsUpgrade && one.Method is "GET" or "POST"
+                && one.Path.StartsWith("/v1/", StringComparison.Ordinal))
+            .DistinctBy(static one => (one.Method, one.PathAtProvider.Split('?')[0])).ToList();
+        foreach (var operation in operations)
+        {
+            var answers = 0;
+            rig.Upstream.DoesAt(operation.PathAtProvider.Split('?')[0], exchange => exchange.AnswerAsync(
+                200, System.Text.Encoding.ASCII.GetBytes($"secret of call {Interlocked.Increment(ref answers)}"),
+                "Cache-Control: public, max-age=3600, s-maxage=3600"));
+
+            await rig.Proxy.AskAsync(Asking(operation, mine.Secret));
+            var again = await rig.Proxy.AskAsync(Asking(operation, mine.Secret));
+            var theirs = await rig.Proxy.AskAsync(Asking(operation, other.Secret));
+
+            Assert.Equal(("secret of call 1", "hit"), (again!.Body.Text, again.Head.Value("X-PROXY-CACHE")));
+            Assert.Equal(("secret of call 2", "miss"), (theirs!.Body.Text, theirs.Head.Value("X-PROXY-CACHE")));
+        }
+
+        Assert.InRange(operations.Count, 50, int.MaxValue);
+
+        string Asking(PublishedOperation operation, string secret)
+        {
+            var body = operation.Method == "POST" ? operation.Body ?? "{}" : null;
+            string[] lines = [.. operation.Lines, "Cache-Control: max-age=3600"];
+            return (operation with { Body = body, Lines = lines }).Request(rig.Proxy, secret);
         }
     }
 
@@ -148,6 +179,14 @@ public sealed class IsolationTests(ProxyBeforeRawUpstream rig) : IClassFixture<P
         "X-Wap-Profile", "X-Amz-Website-Redirect-Location", "Max-Forwards", "X-Body-Hash", "From", "TE",
         "Accept-Language", "X-Cache-Key", "Surrogate-Capability", "X-Accel-Redirect", "Destination", "Proxy",
     ];
+
+    private UpstreamRoute CountingRoute(string declared)
+    {
+        var answers = 0;
+        return rig.Upstream.Does(exchange => exchange.AnswerAsync(
+            200, System.Text.Encoding.ASCII.GetBytes($"secret of call {Interlocked.Increment(ref answers)}"),
+            $"Cache-Control: {declared}", "ETag: \"v\""));
+    }
 
     private static Task Fresh(UpstreamExchange exchange) =>
         exchange.AnswerAsync(200, "x"u8.ToArray(), "Cache-Control: max-age=60");

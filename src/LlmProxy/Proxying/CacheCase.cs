@@ -63,6 +63,10 @@ internal sealed class CacheCase(RequestDirectives directives)
     /// <summary>Whether the request asks the provider whether <see cref="Stored"/> is still good.</summary>
     public bool Validates => Stored is { CanBeValidated: true } && Flight is not null;
 
+    /// <summary>Of requests that neither look up nor store, whoever sends them. Must not be written to.</summary>
+    public static CacheCase Bypassing(Forward reason) =>
+        new(RequestDirectives.None) { Endpoint = string.Empty, Forward = reason };
+
     public static bool CanHash(HttpRequest request) => request.ContentLength is > 0 and <= HashedBytesMax;
 
     /// <summary>Looks at the whole body: whether the rule wants it, and what it is.</summary>

@@ -35,6 +35,11 @@ internal sealed class CacheStep(
     // at the same time has a reason to, and is not to be held up for long where there is nothing to gain.
     private static readonly TimeSpan HopefulWait = TimeSpan.FromSeconds(5);
 
+    // What is not the cache's business has nothing to remember, so all such exchanges share these.
+    private static readonly CacheCase Bypass = CacheCase.Bypassing(Forward.Bypass);
+    private static readonly CacheCase ForMethod = CacheCase.Bypassing(Forward.Method);
+    private static readonly CacheCase ForRequest = CacheCase.Bypassing(Forward.Request);
+
     /// <summary>
     /// What the head of a request says to the cache; null when it is off. A request that is not the cache's business
     /// gets a case too, because others' answers may depend on what it changes.
@@ -51,7 +56,7 @@ internal sealed class CacheStep(
         var isPost = exchange.Method == "POST";
         if ((!isSafe && !isPost) || !grant.MayUseCache)
         {
-            return Bypassing(isSafe || isPost ? Forward.Bypass : Forward.Method);
+            return isSafe || isPost ? Bypass : ForMethod;
         }
 
         var directives = RequestDirectives.Read(request.Headers);
@@ -107,23 +112,20 @@ internal sealed class CacheStep(
             grant.Project.Id, route.Provider.Name, body is null ? "GET" : "POST",
             exchange.Target.RawPath[route.PrefixLength..], exchange.Target.Query, body);
 
-    private static CacheCase Bypassing(Forward reason) =>
-        new(RequestDirectives.None) { Endpoint = string.Empty, Forward = reason };
-
     private CacheCase OpenSafe(
         Exchange exchange, Grant grant, in ProviderRoute route, in RequestDirectives directives)
     {
         var headers = exchange.Http.Request.Headers;
         if (Validation.HasOriginConditions(headers))
         {
-            return Bypassing(Forward.Request);
+            return ForRequest;
         }
 
         // A body that nobody expects there may change the answer, and so may a field that Connection lists and that
         // does not reach the provider.
         if (UploadContent.IsNeededFor(exchange.Http.Request) || HasConnectionFields(headers.Connection))
         {
-            return Bypassing(Forward.Bypass);
+            return Bypass;
         }
 
         var endpoint = route.EndpointOf(exchange.Target);
@@ -146,7 +148,7 @@ internal sealed class CacheStep(
         var isAskedFor = directives.MaxAge > 0 || directives.OnlyIfCached;
         if (!isAskedFor && route.Provider.Cache.PostRules.Count == 0)
         {
-            return Bypassing(Forward.Method);
+            return ForMethod;
         }
 
         var endpoint = route.EndpointOf(exchange.Target).ToString();

@@ -36,13 +36,7 @@ public sealed class SharedCallTests(ProxyBeforeRawUpstream rig) : IClassFixture<
     public async Task Who_waits_receives_a_stream_as_it_grows()
     {
         using var mayGoOn = new SemaphoreSlim(0);
-        var route = rig.Upstream.Does(async exchange =>
-        {
-            await exchange.WriteAsync(StreamHead);
-            await exchange.WriteAsync("9\r\ndata: 1\n\n\r\n");
-            await mayGoOn.WaitAsync(Eventually.Patience);
-            await exchange.WriteAsync("e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
-        });
+        var route = PausingStream(mayGoOn);
         await using var leader = await rig.ConnectAsync();
         await leader.SendAsync(rig.Head("GET", route.Path));
         var (leaderHead, _) = await leader.ReadHeadAsync();
@@ -66,13 +60,7 @@ public sealed class SharedCallTests(ProxyBeforeRawUpstream rig) : IClassFixture<
     public async Task The_call_goes_on_when_who_made_it_leaves_and_others_wait()
     {
         using var mayGoOn = new SemaphoreSlim(0);
-        var route = rig.Upstream.Does(async exchange =>
-        {
-            await exchange.WriteAsync(StreamHead);
-            await exchange.WriteAsync("9\r\ndata: 1\n\n\r\n");
-            await mayGoOn.WaitAsync(Eventually.Patience);
-            await exchange.WriteAsync("e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
-        });
+        var route = PausingStream(mayGoOn);
         var leader = await rig.ConnectAsync();
         await leader.SendAsync(rig.Head("GET", route.Path));
         await leader.ReadHeadAsync();
@@ -207,6 +195,15 @@ public sealed class SharedCallTests(ProxyBeforeRawUpstream rig) : IClassFixture<
         await rig.GetAsync(route.Path);
         Assert.Equal(2, gets);
     }
+
+    /// <summary>A stream that waits after its first event.</summary>
+    private UpstreamRoute PausingStream(SemaphoreSlim mayGoOn) => rig.Upstream.Does(async exchange =>
+    {
+        await exchange.WriteAsync(StreamHead);
+        await exchange.WriteAsync("9\r\ndata: 1\n\n\r\n");
+        await mayGoOn.WaitAsync(Eventually.Patience);
+        await exchange.WriteAsync("e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
+    });
 
     private static async Task<string> ReadToMarkAsync(RawClient client)
     {

@@ -21,9 +21,6 @@ internal enum NotStored
     /// <summary>It is for one user.</summary>
     Private,
 
-    /// <summary>The request carried a credential of the client's own, and the answer does not allow sharing.</summary>
-    Authorization,
-
     /// <summary>It differs by what no cache can see.</summary>
     VaryAny,
 

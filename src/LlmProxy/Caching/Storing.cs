@@ -43,7 +43,7 @@ internal static class Storing
         out NotStored reason)
     {
         var directives = ResponseDirectives.Read(fields, @case.Options.TargetedFields);
-        reason = JudgeDirectives(@case, status, directives);
+        reason = JudgeDirectives(status, directives);
         if (reason != NotStored.None)
         {
             return null;
@@ -105,14 +105,14 @@ internal static class Storing
         return isFinal && (@case.Status == StatusCodes.Status200OK || !mustBeWhole) ? NotStored.None : NotStored.Status;
     }
 
-    private static NotStored JudgeDirectives(in StoringCase @case, int status, ResponseDirectives directives) =>
+    // RFC 9111 §3.5 does not arise: what a client puts into Authorization stays here, and the provider sees the one
+    // credential of the partition.
+    private static NotStored JudgeDirectives(int status, ResponseDirectives directives) =>
         directives.MustUnderstand && !Understood.Contains(status) ? NotStored.Status
 
         // With must-understand, no-store is for caches that do not know of it (RFC 9111 §5.2.2.3).
         : directives.NoStore && !directives.MustUnderstand ? NotStored.NoStore
         : directives.Private ? NotStored.Private
-        : @case.HadForeignAuthorization
-            && !directives.Public && !directives.MustRevalidate && directives.SMaxAge is null ? NotStored.Authorization
         : NotStored.None;
 
     /// <summary>Milliseconds; null when nobody declared any, nor that it must be validated each time.</summary>

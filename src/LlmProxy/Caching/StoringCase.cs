@@ -13,9 +13,6 @@ namespace LlmProxy.Caching;
 /// <param name="Endpoint">See <see cref="StoredResponse.Endpoint"/>.</param>
 /// <param name="Model">See <see cref="StoredResponse.Model"/>.</param>
 /// <param name="AssignedLifetime">How long it is fresh when it says nothing about that itself.</param>
-/// <param name="HadForeignAuthorization">
-/// An <c>Authorization</c> of the client's own went upstream: RFC 9111 §3.5 applies.
-/// </param>
 /// <param name="Options">How answers are cached.</param>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct StoringCase(
@@ -29,5 +26,4 @@ internal readonly record struct StoringCase(
     string Endpoint,
     string? Model,
     TimeSpan? AssignedLifetime,
-    bool HadForeignAuthorization,
     CacheOptions Options);

@@ -130,7 +130,7 @@ internal sealed class CacheFill(
     private StoringCase CaseOf(HttpResponseMessage answer, Exchange exchange, CacheCase wish) => new(
         exchange.Method, exchange.Http.Request.Headers, wish.Directives, (int)answer.StatusCode,
         AnswerRelay.FieldsOf(answer), wish.RequestedAt, cacheClock.Now, wish.Endpoint, exchange.Model,
-        wish.AssignedLifetime, HadForeignAuthorization: false, options);
+        wish.AssignedLifetime, options);
 
     /// <summary>A 304 to our own question: what is stored is still good.</summary>
     private async ValueTask<FillEnd> RenewAsync(

@@ -42,9 +42,9 @@ internal static class Example
 
     public static StoringCase Case(
         IReadOnlyList<HeaderField> answer, IHeaderDictionary? request = null, string method = "GET", int status = 200,
-        int? assignedSeconds = null, bool hadForeignAuthorization = false, long at = Now) => new(
+        int? assignedSeconds = null, long at = Now) => new(
             method, request ?? Request(), RequestDirectives.Read(request ?? Request()), status, answer, at, at, "/v1/x",
-            "gpt-5", assignedSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null, hadForeignAuthorization,
+            "gpt-5", assignedSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             Options);
 
     /// <summary>An answer with these lines, stored with a body.</summary>

@@ -174,19 +174,6 @@ public sealed class StoringTests
         Assert.Equal(NotStored.Status, Example.Reason(Example.Case(fields, request, status: 404)));
     }
 
-    [Theory]
-    [InlineData("max-age=3600", nameof(NotStored.Authorization))]
-    [InlineData("max-age=3600, public", nameof(NotStored.None))]
-    [InlineData("max-age=3600, must-revalidate", nameof(NotStored.None))]
-    [InlineData("s-maxage=3600", nameof(NotStored.None))]
-    [InlineData("max-age=3600, proxy-revalidate", nameof(NotStored.Authorization))]
-    public void An_answer_to_a_credential_of_the_clients_own_must_allow_it(string cacheControl, string reason)
-    {
-        var fields = Example.Fields("Cache-Control: " + cacheControl);
-
-        Assert.Equal(reason, Example.Reason(Example.Case(fields, hadForeignAuthorization: true)).ToString());
-    }
-
     [Fact]
     public void Everything_is_kept_but_the_age_what_is_about_this_hop_and_what_is_singled_out()
     {

@@ -25,6 +25,8 @@ public sealed class ArchitectureTests
         ["Telemetry"] = ["Settings"],
         ["Storage"] = ["Secrets", "Settings"],
         ["Management"] = ["Http", "Secrets", "Settings", "Storage"],
+        ["Events"] = ["Http", "Secrets", "Settings", "Storage"],
+        ["Dispatching"] = ["Events", "Http", "Secrets", "Settings", "Storage"],
         ["Providers"] = ["Http", "Secrets", "Settings"],
         ["Caching"] = ["Http", "Management", "Providers", "Secrets", "Settings", "Storage"],
         ["Limits"] = ["Http", "Management", "Providers", "Settings", "Storage"],
@@ -33,8 +35,8 @@ public sealed class ArchitectureTests
         ["Tokens"] = ["Http", "Limits", "Management", "Projects", "Providers", "Secrets", "Settings", "Storage"],
         ["Proxying"] =
         [
-            "Caching", "Http", "Limits", "Management", "Projects", "Providers", "Secrets", "Settings", "Telemetry",
-            "Tokens", "Usage",
+            "Caching", "Events", "Http", "Limits", "Management", "Projects", "Providers", "Secrets", "Settings",
+            "Telemetry", "Tokens", "Usage",
         ],
         ["Cli"] = ["Http", "Settings"],
         ["Simulator"] = ["Settings"],

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using LlmProxy.Storage;
 using StackExchange.Redis;
 
 namespace LlmProxy.Caching.Redis;

@@ -1,4 +1,5 @@
 using LlmProxy.Secrets;
+using LlmProxy.Storage;
 
 namespace LlmProxy.Caching.Redis;
 

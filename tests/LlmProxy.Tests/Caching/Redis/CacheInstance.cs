@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using LlmProxy.Caching;
 using LlmProxy.Caching.Redis;
 using LlmProxy.Secrets;
+using LlmProxy.Storage;
 using Microsoft.Extensions.Logging;
 using Xunit;
 

@@ -1,6 +1,6 @@
-using LlmProxy.Caching.Redis;
 using LlmProxy.Secrets;
 using LlmProxy.Settings;
+using LlmProxy.Storage;
 using StackExchange.Redis;
 using Xunit;
 

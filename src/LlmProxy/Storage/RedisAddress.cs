@@ -3,7 +3,7 @@ using LlmProxy.Secrets;
 using LlmProxy.Settings;
 using StackExchange.Redis;
 
-namespace LlmProxy.Caching.Redis;
+namespace LlmProxy.Storage;
 
 /// <summary>Where Redis is, as <c>redis://user:password@host:port/db</c> says, or <c>rediss://</c> for TLS.</summary>
 internal sealed class RedisAddress

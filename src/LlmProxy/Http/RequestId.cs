@@ -30,7 +30,7 @@ internal static class RequestId
         return offered.Count == 1 && IsValid(offered[0]) ? offered[0]! : New(clock);
     }
 
-    public static string New(TimeProvider clock) => Guid.CreateVersion7(clock.GetUtcNow()).ToString();
+    public static string New(TimeProvider clock) => TimeOrderedId.New(clock.GetUtcNow()).ToString();
 
     private static bool IsValid(string? id) =>
         id is { Length: > 0 and <= LengthMax } && !id.AsSpan().ContainsAnyExcept(Allowed) && !SecretText.IsIn(id);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using LlmProxy.Caching;
 using LlmProxy.Cli;
+using LlmProxy.Events;
 using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Management;
@@ -83,6 +84,7 @@ internal static partial class Server
             LimitsOptions.Read(settings),
             CacheOptions.Read(settings),
             UsageOptions.Read(settings),
+            EventOptions.Read(settings),
             TelemetryOptions.Read(settings));
         CommandSettings.AddTo(settings);
         settings.RefuseUnknown();
@@ -107,6 +109,7 @@ internal static partial class Server
         builder.Services.AddLimits(options.Limits);
         builder.Services.AddCaching(options.Caching);
         builder.Services.AddUsage(options.Usage);
+        builder.Services.AddEvents(options.Events);
         builder.Services.AddProjects();
         builder.Services.AddTokens();
         builder.Services.AddManagement(options.Management, static (services, aborted) =>
@@ -190,4 +193,5 @@ internal sealed record ServerOptions(
     LimitsOptions Limits,
     CacheOptions Caching,
     UsageOptions Usage,
+    EventOptions Events,
     TelemetryOptions Telemetry);

@@ -31,7 +31,7 @@ public sealed class ArchitectureTests
         ["Caching"] = ["Http", "Management", "Providers", "Secrets", "Settings", "Storage"],
         ["Limits"] = ["Http", "Management", "Providers", "Settings", "Storage"],
         ["Usage"] = ["Http", "Management", "Providers", "Settings", "Storage"],
-        ["Projects"] = ["Http", "Limits", "Management", "Providers", "Secrets", "Settings", "Storage"],
+        ["Projects"] = ["Events", "Http", "Limits", "Management", "Providers", "Secrets", "Settings", "Storage"],
         ["Tokens"] = ["Http", "Limits", "Management", "Projects", "Providers", "Secrets", "Settings", "Storage"],
         ["Proxying"] =
         [

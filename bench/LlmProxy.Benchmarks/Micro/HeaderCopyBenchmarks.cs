@@ -27,7 +27,7 @@ public class HeaderCopyBenchmarks
         }
 
         _route = _parts.Table.Find(target)!.Value;
-        _exchange = new Exchange(Parts.ChatRequest(_parts.Token), target, started: 0);
+        _exchange = new Exchange(Parts.ChatRequest(_parts.Token), target, TimeProvider.System);
         _answer = AnswerOf();
     }
 

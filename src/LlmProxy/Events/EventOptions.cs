@@ -1,3 +1,4 @@
+using LlmProxy.Http;
 using LlmProxy.Settings;
 
 namespace LlmProxy.Events;
@@ -34,6 +35,7 @@ internal enum AddressPolicy : byte
 /// <param name="RequestBytesMax">Bytes kept of a request's body.</param>
 /// <param name="ResponseBytesMax">Bytes kept of an answer's body; of a stream, of what it amounts to.</param>
 /// <param name="ClientAddress">How the client is named.</param>
+/// <param name="Headers">Which header fields go into them.</param>
 /// <param name="UsesRedis">Events go to a Redis stream, where dispatchers find them.</param>
 /// <param name="FileLog">A file that events are written to by this process; null for none.</param>
 internal sealed record EventOptions(
@@ -44,6 +46,7 @@ internal sealed record EventOptions(
     int RequestBytesMax,
     int ResponseBytesMax,
     AddressPolicy ClientAddress,
+    HeaderAllowlist Headers,
     bool UsesRedis,
     string? FileLog)
 {
@@ -72,9 +75,20 @@ internal sealed record EventOptions(
         (AddressPolicy)Array.IndexOf(AddressWords, settings.Choice(
             "OBSERVABILITY_CLIENT_IP", "network", AddressWords,
             "How events name the client: none, network (/24 or /48) or full.")),
+        settings.Parsed<HeaderAllowlist>("OBSERVABILITY_HEADERS", string.Empty, ReadHeaders,
+            "a list of header names that carry no credential",
+            "More header fields of requests and answers that go into events."),
         settings.Choice("LLM_PROXY_EVENT_BUS", "in-memory", ["in-memory", "memory", "redis", "redis-streams"],
             "Where events go: in-memory, which is for this process only, or redis, where dispatchers find them.")
             .StartsWith("redis", StringComparison.Ordinal),
         settings.TextOrNull("FILE_EVENT_LOG",
             "File that this process appends events to, a line each (mode 0600); also `--file-event-log`."));
+
+    private static HeaderAllowlist? ReadHeaders(string text)
+    {
+        var names = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return names.All(static name => HeaderName.IsValid(name) && !HeaderAllowlist.IsCredential(name))
+            ? new HeaderAllowlist(names)
+            : null;
+    }
 }

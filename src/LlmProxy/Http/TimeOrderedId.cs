@@ -14,22 +14,22 @@ internal static class TimeOrderedId
     private const int SupplyIds = 100;
 
     [ThreadStatic]
-    private static byte[]? supply;
+    private static byte[]? _supply;
 
     [ThreadStatic]
-    private static int left;
+    private static int _left;
 
     public static Guid New(DateTimeOffset now)
     {
-        if (left == 0)
+        if (_left == 0)
         {
-            supply ??= new byte[RandomBytes * SupplyIds];
-            RandomNumberGenerator.Fill(supply);
-            left = SupplyIds;
+            _supply ??= new byte[RandomBytes * SupplyIds];
+            RandomNumberGenerator.Fill(_supply);
+            _left = SupplyIds;
         }
 
-        left--;
-        var random = supply.AsSpan(left * RandomBytes, RandomBytes);
+        _left--;
+        var random = _supply.AsSpan(_left * RandomBytes, RandomBytes);
         Span<byte> id = stackalloc byte[16];
         BinaryPrimitives.WriteInt64BigEndian(id, now.ToUnixTimeMilliseconds() << 16);
         random.CopyTo(id[6..]);

@@ -87,5 +87,7 @@ internal sealed class LiveProjects(ProjectKeys keys, LeaseOffice leases)
     }
 
     private ProjectState StateOf(Guid id, StoredProject row) =>
-        new(row.Name, row.IsActive, row.ExpiresAt ?? long.MaxValue, keys.Open(id, row.SealedKey), row.Version);
+        new(
+            row.Name, row.IsActive, row.ExpiresAt ?? long.MaxValue, keys.Open(id, row.SealedKey), row.Captures,
+            row.Version);
 }

@@ -1,3 +1,4 @@
+using LlmProxy.Events;
 using LlmProxy.Limits;
 using LlmProxy.Secrets;
 
@@ -12,6 +13,7 @@ internal sealed record ProjectRow(
     DateTimeOffset? DeactivatedAt,
     DateTimeOffset? ExpiresAt,
     LimitSet Limits,
+    BodyPolicy? CaptureBodies,
     long RequestCount,
     long TokenCount,
     long Cost,
@@ -43,6 +45,9 @@ internal sealed class Project(Guid id, ProjectState state, Account account)
     /// <summary>From this instant on its tokens are refused; <see cref="long.MaxValue"/> when there is none.</summary>
     public long ExpiresAtMilliseconds => _state.ExpiresAt;
 
+    /// <summary>What of its messages goes into events; null leaves that to the setting.</summary>
+    public BodyPolicy? CaptureBodies => _state.CaptureBodies;
+
     /// <summary>It is no more, and so are its tokens.</summary>
     public bool IsDeleted => _isDeleted;
 
@@ -54,18 +59,24 @@ internal sealed class Project(Guid id, ProjectState state, Account account)
 }
 
 /// <summary>What may change of a project; swapped as a whole, so that nobody sees half a change.</summary>
-internal sealed record ProjectState(string Name, bool IsActive, long ExpiresAt, Secret ProviderKey, long Version);
+internal sealed record ProjectState(
+    string Name, bool IsActive, long ExpiresAt, Secret ProviderKey, BodyPolicy? CaptureBodies, long Version);
 
 /// <summary>What a PATCH may change; null leaves it as it is.</summary>
 internal sealed record ProjectChange(string? Name, Secret? ProviderKey, bool? IsActive)
 {
     public ProjectEnd? End { get; init; }
 
+    public ProjectCapture? Capture { get; init; }
+
     public LimitChange Limits { get; init; } = LimitChange.None;
 }
 
 /// <summary>From when on the tokens of a project are refused; null is never.</summary>
 internal readonly record struct ProjectEnd(DateTimeOffset? At);
+
+/// <summary>What of a project's messages goes into events; null leaves that to the setting.</summary>
+internal readonly record struct ProjectCapture(BodyPolicy? Policy);
 
 /// <summary>Why a project was not made or changed.</summary>
 internal enum ProjectFault

@@ -1,3 +1,4 @@
+using LlmProxy.Events;
 using LlmProxy.Limits;
 using LlmProxy.Secrets;
 
@@ -12,8 +13,10 @@ internal sealed class ProjectDirectory(
     /// <param name="providerKey">Sealed before it is stored.</param>
     /// <param name="end">Never, when null.</param>
     /// <param name="limits">None, when null.</param>
+    /// <param name="captureBodies">What the setting says, when null.</param>
     public async Task<ProjectOutcome> CreateAsync(
-        string name, Secret providerKey, DateTimeOffset? end = null, LimitChange? limits = null)
+        string name, Secret providerKey, DateTimeOffset? end = null, LimitChange? limits = null,
+        BodyPolicy? captureBodies = null)
     {
         var now = clock.GetUtcNow();
         var id = Guid.CreateVersion7(now);
@@ -25,6 +28,7 @@ internal sealed class ProjectDirectory(
             KeyLastFour = providerKey.LastFour,
             IsActive = true,
             ExpiresAt = end?.ToUnixTimeMilliseconds(),
+            CaptureBodies = WordFor(captureBodies),
             CreatedAt = now.ToUnixTimeMilliseconds(),
             UpdatedAt = now.ToUnixTimeMilliseconds(),
             Version = 1,
@@ -106,6 +110,7 @@ internal sealed class ProjectDirectory(
         project.Name = change.Name ?? project.Name;
         project.UpdatedAt = now;
         project.ExpiresAt = change.End is { } end ? end.At?.ToUnixTimeMilliseconds() : project.ExpiresAt;
+        project.CaptureBodies = change.Capture is { } capture ? WordFor(capture.Policy) : project.CaptureBodies;
         change.Limits.ApplyTo(project);
         if (change.ProviderKey is { } key)
         {
@@ -118,13 +123,16 @@ internal sealed class ProjectDirectory(
         }
     }
 
+    private static string? WordFor(BodyPolicy? policy) =>
+        policy is { } some ? EventOptions.BodyWords[(int)some] : null;
+
     private ProjectRow RowOf(StoredProject project)
     {
         var id = Guid.Parse(project.Id);
         var (requests, tokens, cost) = leases.UsedOf(AccountId.OfProject(id), project.Spent);
         return new ProjectRow(
             id, project.Name, project.KeyLastFour, project.IsActive, At(project.DeactivatedAt),
-            At(project.ExpiresAt), LimitSet.Of(project), requests, tokens, cost,
+            At(project.ExpiresAt), LimitSet.Of(project), project.Captures, requests, tokens, cost,
             project.CacheHitCount, At(project.LastUsedAt),
             DateTimeOffset.FromUnixTimeMilliseconds(project.CreatedAt),
             DateTimeOffset.FromUnixTimeMilliseconds(project.UpdatedAt));

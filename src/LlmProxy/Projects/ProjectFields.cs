@@ -1,3 +1,4 @@
+using LlmProxy.Events;
 using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Management;
@@ -17,6 +18,7 @@ internal static class ProjectFields
     private const string ApiKey = "api_key";
     private const string ExpiresAt = "expires_at";
     private const string RevokeTokens = "revoke_tokens";
+    private const string CaptureBodies = "capture_bodies";
     private const string OpenAiApiKey = "openai_api_key";
 
     /// <summary>The project that the body asks for, or what is wrong with it.</summary>
@@ -31,9 +33,9 @@ internal static class ProjectFields
         var (limitProblem, limits) = LimitFields.Read(body);
         var (endProblem, end) = ReadEnd(wanted.ExpiresAt, now);
         var problem = FaultOfName(wanted.Name) ?? FaultOfKeys(body, wanted.ApiKey, wanted.OpenaiApiKey)
-            ?? endProblem ?? limitProblem;
+            ?? endProblem ?? FaultOfCapture(wanted.CaptureBodies) ?? limitProblem;
         return problem is null
-            ? (null, new ProjectOrder(wanted.Name, wanted.Key(), end.At, limits))
+            ? (null, new ProjectOrder(wanted.Name, wanted.Key(), end.At, CaptureOf(wanted.CaptureBodies), limits))
             : (problem, null);
     }
 
@@ -43,7 +45,7 @@ internal static class ProjectFields
         var wanted = body.Value;
         var (limitProblem, limits) = LimitFields.Read(body);
         var (endProblem, end) = ReadEnd(wanted.ExpiresAt, now);
-        if ((FaultOf(body) ?? endProblem ?? limitProblem) is { } problem)
+        if ((FaultOf(body) ?? endProblem ?? FaultOfCapture(wanted.CaptureBodies) ?? limitProblem) is { } problem)
         {
             return (problem, null);
         }
@@ -54,6 +56,7 @@ internal static class ProjectFields
             body.Has(IsActive) ? wanted.IsActive : null)
         {
             End = body.Has(ExpiresAt) ? end : null,
+            Capture = body.Has(CaptureBodies) ? new ProjectCapture(CaptureOf(wanted.CaptureBodies)) : null,
             Limits = limits,
         });
     }
@@ -84,6 +87,13 @@ internal static class ProjectFields
         var (problem, at) = InstantField.Read(ExpiresAt, text, now, DaysMax);
         return (problem, new ProjectEnd(at));
     }
+
+    private static Problem? FaultOfCapture(string? word) => word is null || EventOptions.BodyWords.Contains(word)
+        ? null
+        : Problems.InvalidField(CaptureBodies, $"be one of {string.Join(", ", EventOptions.BodyWords)}, or null");
+
+    private static BodyPolicy? CaptureOf(string? word) =>
+        word is null ? null : (BodyPolicy)Array.IndexOf(EventOptions.BodyWords, word);
 
     private static Problem? FaultOfName(string name)
     {
@@ -123,7 +133,8 @@ internal static class ProjectFields
 }
 
 /// <summary>A project that is wanted. Not a record, because records print their members.</summary>
-internal sealed class ProjectOrder(string name, Secret providerKey, DateTimeOffset? end, LimitChange limits)
+internal sealed class ProjectOrder(
+    string name, Secret providerKey, DateTimeOffset? end, BodyPolicy? captureBodies, LimitChange limits)
 {
     public string Name => name;
 
@@ -131,6 +142,9 @@ internal sealed class ProjectOrder(string name, Secret providerKey, DateTimeOffs
 
     /// <summary>Null is never.</summary>
     public DateTimeOffset? End => end;
+
+    /// <summary>Null leaves it to the setting.</summary>
+    public BodyPolicy? CaptureBodies => captureBodies;
 
     public LimitChange Limits => limits;
 }

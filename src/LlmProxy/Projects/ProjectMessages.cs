@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using LlmProxy.Events;
 using LlmProxy.Limits;
 using LlmProxy.Secrets;
 
@@ -66,6 +67,13 @@ internal sealed class CreateProject : ILimitFields
     /// <inheritdoc cref="ILimitFields.AllowedOrigins"/>
     public IReadOnlyList<string>? AllowedOrigins { get; init; }
 
+    /// <summary>
+    /// What of its messages goes into events: `none` (sizes), `metadata` (content types and some header fields) or `all`
+    /// (bodies too). Null: what OBSERVABILITY_CAPTURE_BODIES says.
+    /// </summary>
+    /// <example>all</example>
+    public string? CaptureBodies { get; init; }
+
     public Secret Key() => new(ApiKey.Length > 0 ? ApiKey : OpenaiApiKey);
 }
 
@@ -131,6 +139,13 @@ internal sealed class ChangeProject : ILimitFields
     /// <inheritdoc cref="ILimitFields.AllowedOrigins"/>
     public IReadOnlyList<string>? AllowedOrigins { get; init; }
 
+    /// <summary>
+    /// What of its messages goes into events: `none` (sizes), `metadata` (content types and some header fields) or `all`
+    /// (bodies too). Null: what OBSERVABILITY_CAPTURE_BODIES says.
+    /// </summary>
+    /// <example>all</example>
+    public string? CaptureBodies { get; init; }
+
     public Secret Key() => new(ApiKey.Length > 0 ? ApiKey : OpenaiApiKey);
 }
 
@@ -193,6 +208,9 @@ internal sealed record ProjectAnswer
     /// <summary>Web pages from which it may be used; null: no limit.</summary>
     public required IReadOnlyList<string>? AllowedOrigins { get; init; }
 
+    /// <summary>What of its messages goes into events; null: what the setting says.</summary>
+    public required string? CaptureBodies { get; init; }
+
     /// <summary>Requests that its tokens have made.</summary>
     /// <example>17</example>
     public required long RequestCount { get; init; }
@@ -237,6 +255,7 @@ internal sealed record ProjectAnswer
         AllowedModels = row.Limits.ModelPatterns(),
         AllowedEndpoints = row.Limits.AllowedEndpoints?.Patterns,
         AllowedOrigins = row.Limits.AllowedOrigins,
+        CaptureBodies = row.CaptureBodies is { } policy ? EventOptions.BodyWords[(int)policy] : null,
         RequestCount = row.RequestCount,
         TokenCount = row.TokenCount,
         CostUsd = UsDollars.Write(row.Cost),

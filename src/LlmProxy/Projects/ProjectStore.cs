@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Dapper;
+using LlmProxy.Events;
 using LlmProxy.Limits;
 using LlmProxy.Storage;
 
@@ -14,7 +15,8 @@ internal sealed class ProjectStore(Database database)
         deactivated_at AS DeactivatedAt, expires_at AS ExpiresAt, max_requests AS MaxRequests,
         requests_per_minute AS RequestsPerMinute, max_concurrent AS MaxConcurrent, max_tokens AS MaxTokens,
         tokens_per_minute AS TokensPerMinute, max_cost AS MaxCost, allowed_models AS AllowedModels,
-        allowed_endpoints AS AllowedEndpoints, allowed_origins AS AllowedOrigins, request_count AS RequestCount,
+        allowed_endpoints AS AllowedEndpoints, allowed_origins AS AllowedOrigins, capture_bodies AS CaptureBodies,
+        request_count AS RequestCount,
         token_count AS TokenCount, cost AS Cost, cache_hit_count AS CacheHitCount, last_used_at AS LastUsedAt,
         created_at AS CreatedAt, updated_at AS UpdatedAt, version AS Version
         """;
@@ -42,10 +44,10 @@ internal sealed class ProjectStore(Database database)
         connection.Execute("""
             INSERT INTO projects (id, name, sealed_key, key_last_four, is_active, deactivated_at, expires_at,
                 max_requests, requests_per_minute, max_concurrent, max_tokens, tokens_per_minute, max_cost,
-                allowed_models, allowed_endpoints, allowed_origins, created_at, updated_at, version)
+                allowed_models, allowed_endpoints, allowed_origins, capture_bodies, created_at, updated_at, version)
             VALUES (@Id, @Name, @SealedKey, @KeyLastFour, @IsActive, @DeactivatedAt, @ExpiresAt,
                 @MaxRequests, @RequestsPerMinute, @MaxConcurrent, @MaxTokens, @TokensPerMinute, @MaxCost,
-                @AllowedModels, @AllowedEndpoints, @AllowedOrigins, @CreatedAt, @UpdatedAt, @Version)
+                @AllowedModels, @AllowedEndpoints, @AllowedOrigins, @CaptureBodies, @CreatedAt, @UpdatedAt, @Version)
             """, project, transaction);
         return ProjectFault.None;
     });
@@ -109,7 +111,7 @@ internal sealed class ProjectStore(Database database)
                 max_requests = @MaxRequests, requests_per_minute = @RequestsPerMinute,
                 max_concurrent = @MaxConcurrent, max_tokens = @MaxTokens, tokens_per_minute = @TokensPerMinute,
                 max_cost = @MaxCost, allowed_models = @AllowedModels, allowed_endpoints = @AllowedEndpoints,
-                allowed_origins = @AllowedOrigins, updated_at = @UpdatedAt, version = @Version
+                allowed_origins = @AllowedOrigins, capture_bodies = @CaptureBodies, updated_at = @UpdatedAt, version = @Version
             WHERE id = @Id
             """, project, transaction);
 }
@@ -149,6 +151,9 @@ internal sealed class StoredProject : ILimitColumns
 
     public string? AllowedOrigins { get; set; }
 
+    /// <summary>A word of <see cref="EventOptions.BodyWords"/>; null leaves it to the setting.</summary>
+    public string? CaptureBodies { get; set; }
+
     public long RequestCount { get; set; }
 
     public long TokenCount { get; set; }
@@ -164,6 +169,9 @@ internal sealed class StoredProject : ILimitColumns
     public long UpdatedAt { get; set; }
 
     public long Version { get; set; }
+
+    public BodyPolicy? Captures =>
+        CaptureBodies is null ? null : (BodyPolicy)Array.IndexOf(EventOptions.BodyWords, CaptureBodies);
 
     /// <summary>What the store says was spent.</summary>
     public Amounts Spent => Amounts.Of(RequestCount, TokenCount, Cost);

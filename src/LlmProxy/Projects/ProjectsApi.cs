@@ -68,7 +68,8 @@ internal static class ProjectsApi
             return problem!.ToResult();
         }
 
-        var outcome = await directory.CreateAsync(order.Name, order.ProviderKey, order.End, order.Limits);
+        var outcome = await directory.CreateAsync(
+            order.Name, order.ProviderKey, order.End, order.Limits, order.CaptureBodies);
         if (outcome.Row is { } created)
         {
             http.Response.Headers.Location = $"/manage/projects/{created.Id:D}";

@@ -32,7 +32,7 @@ internal sealed class AccessLog(LogQueue queue, TelemetryOptions options, TimePr
         json.WriteString("level"u8, "info"u8);
         json.WriteString("msg"u8, "exchange"u8);
         json.WriteString("request_id"u8, exchange.RequestId);
-        json.WriteString("outcome"u8, WordFor(exchange.Outcome));
+        json.WriteString("outcome"u8, OutcomeWords.Of(exchange.Outcome));
         json.WriteNumber("status"u8, exchange.Status);
         if (exchange.Refusal is { } refusal)
         {
@@ -129,14 +129,4 @@ internal sealed class AccessLog(LogQueue queue, TelemetryOptions options, TimePr
             json.WriteRawValue(text[..length], skipInputValidation: true);
         }
     }
-
-    private static ReadOnlySpan<byte> WordFor(Outcome outcome) => outcome switch
-    {
-        Outcome.Served => "served"u8,
-        Outcome.Refused => "refused"u8,
-        Outcome.ClientGone => "client_gone"u8,
-        Outcome.Truncated => "truncated"u8,
-        Outcome.TimedOut => "timed_out"u8,
-        _ => "revoked"u8,
-    };
 }

@@ -165,7 +165,7 @@ internal static class AnswerRelay
         ReadOnlySpan<byte> piece, Exchange exchange, PipeWriter client, StreamUsageFilter? filter)
     {
         exchange.Answer?.Read(piece);
-        exchange.ResponseBytes += piece.Length;
+        exchange.Deliver(piece);
         if (filter is null)
         {
             client.Write(piece);

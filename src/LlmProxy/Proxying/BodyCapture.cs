@@ -3,12 +3,13 @@ using System.Buffers;
 namespace LlmProxy.Proxying;
 
 /// <summary>
-/// A copy of a request's body as it passes, for counting its prompt should the answer not say what was used. Bounded,
-/// each and all together; what does not fit is only counted in bytes.
+/// The beginning of a body, copied as it passes: for counting its prompt should the answer not say what was used, and
+/// for events. Bounded, each and all together; what does not fit is only counted in bytes.
 /// </summary>
-internal sealed class BodyCapture : IDisposable
+/// <param name="bytesMax">How much is kept.</param>
+internal sealed class BodyCapture(int bytesMax = BodyCapture.CountedBytesMax) : IDisposable
 {
-    private const int BytesMax = 1024 * 1024;
+    private const int CountedBytesMax = 1024 * 1024;
     private const long AllBytesMax = 64L * 1024 * 1024;
     private const int FirstBytes = 4 * 1024;
 
@@ -24,16 +25,27 @@ internal sealed class BodyCapture : IDisposable
     /// <summary>What was kept: all of it unless <see cref="BytesBeyond"/> says otherwise.</summary>
     public ReadOnlySequence<byte> Body => new(_bytes, 0, _length);
 
-    public void Add(in ReadOnlySequence<byte> piece)
+    public Span<byte> Bytes => _bytes.AsSpan(0, _length);
+
+    public void Add(in ReadOnlySequence<byte> pieces)
     {
-        if (BytesBeyond > 0 || !TryMakeRoom(piece.Length))
+        foreach (var piece in pieces)
         {
-            BytesBeyond += piece.Length;
-            return;
+            Add(piece.Span);
+        }
+    }
+
+    public void Add(ReadOnlySpan<byte> piece)
+    {
+        var kept = piece[..Math.Min(piece.Length, BytesBeyond > 0 ? 0 : bytesMax - _length)];
+        if (!TryMakeRoom(kept.Length))
+        {
+            kept = default;
         }
 
-        piece.CopyTo(_bytes.AsSpan(_length));
-        _length += (int)piece.Length;
+        kept.CopyTo(_bytes.AsSpan(_length));
+        _length += kept.Length;
+        BytesBeyond += piece.Length - kept.Length;
     }
 
     public void Dispose()
@@ -47,20 +59,15 @@ internal sealed class BodyCapture : IDisposable
         }
     }
 
-    private bool TryMakeRoom(long more)
+    private bool TryMakeRoom(int more)
     {
         var needed = _length + more;
-        if (needed > BytesMax)
-        {
-            return false;
-        }
-
         if (needed <= _bytes.Length)
         {
             return true;
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(BytesMax, Math.Max(FirstBytes, 2 * needed)));
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Min(bytesMax, Math.Max(FirstBytes, 2 * needed)));
         if (Interlocked.Add(ref _rented, larger.Length) > AllBytesMax)
         {
             Interlocked.Add(ref _rented, -larger.Length);

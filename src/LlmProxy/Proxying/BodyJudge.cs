@@ -154,6 +154,7 @@ internal sealed class BodyJudge(FrontOptions options, TimeProvider clock)
             exchange.Facts = RequestFacts.Read(exchange.Operation, request.ContentType, body);
         }
 
+        exchange.Recording?.TakeRequest(body);
         if (exchange.Cache is { NeedsBody: true } wish)
         {
             wish.SeeBody(exchange, body);

@@ -40,4 +40,7 @@ internal static class CacheWord
     public const string Hit = "hit";
     public const string Miss = "miss";
     public const string Bypass = "bypass";
+
+    /// <summary>A stored answer was validated for nobody in particular; only logs and events say so.</summary>
+    public const string Refresh = "refresh";
 }

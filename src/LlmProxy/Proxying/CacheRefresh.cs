@@ -11,9 +11,8 @@ namespace LlmProxy.Proxying;
 /// </summary>
 internal sealed class CacheRefresh(
     Flights flights, RequestJudge judge, ProviderClients clients, ExchangeMeter meter, CacheFill fill,
-    TimeProvider clock)
+    Recorder recorder, TimeProvider clock)
 {
-
     /// <summary>Begins, unless it runs already or too many do. Does not wait.</summary>
     public void Begin(Exchange served, CacheCase wish, Grant grant, ProviderRoute route)
     {
@@ -30,12 +29,14 @@ internal sealed class CacheRefresh(
             return;
         }
 
-        var exchange = new Exchange(Copy(served.Http), served.Target, clock.GetTimestamp())
+        var exchange = new Exchange(Copy(served.Http), served.Target, clock)
         {
             Route = route,
             Grant = grant,
             Operation = served.Operation,
             ExpiresIn = served.ExpiresIn,
+            CacheWord = CacheWord.Refresh,
+            Recording = recorder.Begin(),
             Cache = new CacheCase(RequestDirectives.None)
             {
                 Key = wish.Key,
@@ -67,6 +68,7 @@ internal sealed class CacheRefresh(
             flights.Close(exchange.Cache!.Flight!);
             exchange.Status = exchange.Http.Response.StatusCode;
             exchange.Ended = clock.GetTimestamp();
+            exchange.Recording?.Close(exchange.Http);
             meter.Settle(exchange);
             flights.EndRefresh(exchange.Cache!.Key);
         }

@@ -36,13 +36,13 @@ internal enum Outcome
 /// One proxied request and its answer, with everything measured about it. Filled by the pipeline's steps in their
 /// order, then handed to the log. Times are <see cref="TimeProvider.GetTimestamp"/> ticks.
 /// </summary>
-internal sealed class Exchange(HttpContext http, RequestTarget target, long started)
+internal sealed class Exchange(HttpContext http, RequestTarget target, TimeProvider clock)
 {
     public HttpContext Http { get; } = http;
 
     public RequestTarget Target { get; } = target;
 
-    public long Started { get; } = started;
+    public long Started { get; } = clock.GetTimestamp();
 
     public string RequestId { get; } = http.TraceIdentifier;
 
@@ -117,11 +117,17 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
     /// <summary>When the provider's headers were there; 0 if they never were.</summary>
     public long AnsweredUpstream { get; set; }
 
+    /// <summary>When the first byte of an answer's body was there; 0 if none ever was.</summary>
+    public long FirstByte { get; private set; }
+
     public long Ended { get; set; }
 
     public long RequestBytes { get; set; }
 
-    public long ResponseBytes { get; set; }
+    public long ResponseBytes { get; private set; }
+
+    /// <summary>What the event about it needs; null when there will be none.</summary>
+    public Recording? Recording { get; set; }
 
     /// <summary>Bytes of the body that are held in memory for a rule to see them.</summary>
     public long HeldBytes { get; set; }
@@ -144,6 +150,29 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, long star
     public bool MustComeAsItIs(string header) =>
         (Splice is not null && header.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase))
         || (Limits.CountTokens && header.Equals("Sec-WebSocket-Extensions", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>A piece of the answer's body is on its way to the client.</summary>
+    public void Deliver(ReadOnlySpan<byte> piece)
+    {
+        if (FirstByte == 0)
+        {
+            FirstByte = clock.GetTimestamp();
+        }
+
+        ResponseBytes += piece.Length;
+        Recording?.AddResponse(piece);
+    }
+
+    /// <summary>Bytes of an upgraded connection came from the provider.</summary>
+    public void CountResponse(int bytes)
+    {
+        if (FirstByte == 0)
+        {
+            FirstByte = clock.GetTimestamp();
+        }
+
+        ResponseBytes += bytes;
+    }
 
     /// <summary>What the cache knows of it; null when the cache is off.</summary>
     public CacheCase? Cache { get; set; }

@@ -13,8 +13,8 @@ namespace LlmProxy.Proxying;
 /// settled once: at once when the provider said what was used; after counting, in the background, when it did not.
 /// </summary>
 internal sealed class ExchangeMeter(
-    PriceTable prices, UsageStatistics statistics, UsageMetrics metrics, AccessLog log, TimeProvider clock,
-    ILogger<ExchangeMeter> logger)
+    PriceTable prices, UsageStatistics statistics, UsageMetrics metrics, AccessLog log, Recorder recorder,
+    TimeProvider clock, ILogger<ExchangeMeter> logger)
     : BackgroundService
 {
     // What waits to be counted holds its texts, up to 1.3 MB each.
@@ -237,6 +237,7 @@ internal sealed class ExchangeMeter(
         // The log may keep the exchange for some milliseconds yet, and should not keep all of this with it.
         (exchange.Answer, exchange.Reservation, exchange.Facts, exchange.Price) = (null, null, null, null);
         metrics.Record(exchange.UsageFaults);
+        recorder.Publish(exchange);
         log.Record(exchange);
     }
 

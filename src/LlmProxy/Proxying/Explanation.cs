@@ -36,7 +36,7 @@ internal sealed class Explanation(
         var needs = default(Demand?);
         if (refusal is null)
         {
-            var exchange = new Exchange(http, target, clock.GetTimestamp());
+            var exchange = new Exchange(http, target, clock);
             refusal = admission.Grant is { } grant ? await JudgeAsync(exchange, grant) : admission.Refusal;
             exchange.Reservation?.Release();
             bodies.Release(exchange);

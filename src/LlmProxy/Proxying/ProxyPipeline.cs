@@ -26,12 +26,13 @@ internal sealed class ProxyPipeline(
     CacheStep cache,
     CacheFill fill,
     ExchangeMeter meter,
+    Recorder recorder,
     TimeProvider clock)
 {
     public async Task HandleAsync(HttpContext http, RequestTarget target)
     {
         // 1. Identify. The id was given at the front gate; from here on everything is measured.
-        var exchange = new Exchange(http, target, clock.GetTimestamp());
+        var exchange = new Exchange(http, target, clock) { Recording = recorder.Begin() };
         try
         {
             var refusal = await ServeAsync(exchange);
@@ -66,6 +67,7 @@ internal sealed class ProxyPipeline(
         // for one.
         if (Cors.IsPreflight(http.Request))
         {
+            exchange.Recording = null;
             await Cors.AnswerPreflightAsync(http, route);
             return null;
         }
@@ -152,6 +154,7 @@ internal sealed class ProxyPipeline(
         }
 
         (exchange.Grant, exchange.ExpiresIn) = (grant, tokens.LeftOf(grant));
+        exchange.Recording?.Admit(grant.Project.CaptureBodies);
         return null;
     }
 
@@ -185,6 +188,7 @@ internal sealed class ProxyPipeline(
         bodies.Release(exchange);
         exchange.Status = exchange.Http.Response.StatusCode;
         exchange.Ended = clock.GetTimestamp();
+        exchange.Recording?.Close(exchange.Http);
         meter.Settle(exchange);
     }
 }

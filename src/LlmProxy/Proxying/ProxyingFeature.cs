@@ -10,6 +10,7 @@ internal static class ProxyingFeature
         services.AddSingleton<AccessLog>();
         services.AddSingleton<BodyJudge>();
         services.AddSingleton<ConcurrencyLimit>();
+        services.AddSingleton<Recorder>();
         services.AddSingleton<RequestJudge>();
         services.AddSingleton<CacheStep>();
         services.AddSingleton<CacheFill>();

@@ -106,7 +106,7 @@ internal static class StoredAnswer
         {
             var length = body.IsStream ? EventLength(rest.Span) : Math.Min(PieceBytes, rest.Length);
             client.Write(rest.Span[..length]);
-            exchange.ResponseBytes += length;
+            exchange.Deliver(rest.Span[..length]);
             rest = rest[length..];
             // Once the head is out, what is written after it leaves only when that is said.
             if (body.IsStream || !rest.IsEmpty || exchange.Http.Response.HasStarted)

@@ -30,7 +30,7 @@ internal static class TapeRelay
             while (unflushed < UnflushedMax && reader.TryRead(out var bytes))
             {
                 client.Write(bytes.Span);
-                exchange.ResponseBytes += bytes.Length;
+                exchange.Deliver(bytes.Span);
                 unflushed += bytes.Length;
             }
 

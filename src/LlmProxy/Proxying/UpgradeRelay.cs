@@ -30,7 +30,7 @@ internal sealed class UpgradeRelay(Exchange exchange, Cutoff cutoff, RequestJudg
         using var turns = exchange.Operation.Shape == ApiShape.Realtime ? new RealtimeReader() : null;
         cutoff.WithinEach(timeouts.StreamIdle);
         var up = PumpAsync(client, upstream, bytes => exchange.RequestBytes += bytes, null);
-        var down = PumpAsync(upstream, client, bytes => exchange.ResponseBytes += bytes, turns);
+        var down = PumpAsync(upstream, client, exchange.CountResponse, turns);
         var first = await Task.WhenAny(up, down);
 
         // A WebSocket that one side has closed is over: what the other side may still send has no reader.

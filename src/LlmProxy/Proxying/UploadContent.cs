@@ -42,6 +42,7 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
         {
             var read = await ReadAsync(cancellationToken);
             exchange.Capture?.Add(read.Buffer);
+            exchange.Recording?.AddRequest(read.Buffer);
             if (exchange.Splice is { } splice && IsIn(splice, read.Buffer))
             {
                 var at = read.Buffer.GetPosition(splice.Offset - exchange.RequestBytes);

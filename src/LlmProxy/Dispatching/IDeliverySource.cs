@@ -14,6 +14,9 @@ internal interface IDeliverySource : IAsyncDisposable
     /// </summary>
     Task<IReadOnlyList<Delivery>> TakeAsync(int max, TimeSpan wait, CancellationToken stop);
 
+    /// <summary>Nothing will ever come any more.</summary>
+    bool HasEnded { get; }
+
     /// <summary>The sink has them. Answers false when that could not be said now: it is to be said again.</summary>
     Task<bool> AcknowledgeAsync(IReadOnlyList<Delivery> delivered, CancellationToken stop);
 

@@ -34,8 +34,10 @@ internal sealed class Recorder(EventBus bus, EventOptions options, TimeProvider 
             var key = Encoding.UTF8.GetBytes(exchange.Grant?.Project.ProviderKey.Reveal() ?? string.Empty);
             return Describe(
                 exchange, recording,
-                BodyOf(recording.Request, recording.RequestType, key),
-                BodyOf(recording.Response, recording.ResponseType, key));
+                BodyOf(recording.Request, recording.RequestType, recording.RequestCoding, options.RequestBytesMax, key),
+                BodyOf(
+                    recording.Response, recording.ResponseType, recording.ResponseCoding, options.ResponseBytesMax,
+                    key));
         }
     }
 
@@ -96,8 +98,20 @@ internal sealed class Recorder(EventBus bus, EventOptions options, TimeProvider 
         };
     }
 
-    private static EventBody? BodyOf(BodyCapture? capture, string? contentType, ReadOnlySpan<byte> providerKey) =>
-        capture is null ? null : CapturedBody.Read(capture.Bytes, capture.BytesBeyond > 0, contentType, providerKey);
+    private static EventBody? BodyOf(
+        BodyCapture? capture, string? contentType, string? contentEncoding, int bytesMax,
+        ReadOnlySpan<byte> providerKey)
+    {
+        if (capture is null)
+        {
+            return null;
+        }
+
+        var coding = ContentCodings.Of(contentEncoding);
+        return coding != ContentCoding.Identity && Inflated.Read(capture.Bytes, coding, bytesMax) is { } plain
+            ? CapturedBody.Read(plain.Plain, capture.BytesBeyond > 0 || plain.IsCut, contentType, providerKey)
+            : CapturedBody.Read(capture.Bytes, capture.BytesBeyond > 0, contentType, providerKey);
+    }
 
     private static Dictionary<string, string>? FieldsOf(KeyValuePair<string, string>[]? headers)
     {

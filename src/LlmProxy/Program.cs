@@ -3,8 +3,11 @@ using LlmProxy.Cli;
 using LlmProxy.Settings;
 using LlmProxy.Simulator;
 
-// One executable, several commands; the command line knows none of them but through these three.
-return await CommandLine.InvokeAsync(args, new Entrypoints(Server.RunAsync, Server.StartAsync, StartSimulatorAsync));
+// One executable, several commands; the command line knows none of them but through these.
+return await CommandLine.InvokeAsync(args, new Entrypoints(
+    Server.RunAsync, Server.StartAsync, StartSimulatorAsync,
+    new DispatcherEntrypoints(
+        DispatcherProcess.RunAsync, DispatcherProcess.ReplayAsync, DispatcherProcess.LookAsync)));
 
 static async Task<RunningProgram> StartSimulatorAsync(string address, CancellationToken stop)
 {

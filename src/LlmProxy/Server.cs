@@ -2,7 +2,11 @@ using System.Net;
 using System.Text;
 using LlmProxy.Caching;
 using LlmProxy.Cli;
+using LlmProxy.Dispatching;
+using LlmProxy.Dispatching.Redis;
+using LlmProxy.Dispatching.Sinks;
 using LlmProxy.Events;
+using LlmProxy.Events.Redis;
 using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Management;
@@ -74,6 +78,16 @@ internal static partial class Server
     /// <summary>Every setting of the server, in the order of the documentation.</summary>
     public static ServerOptions ReadSettings(SettingsReader settings)
     {
+        var options = ReadFeatures(settings);
+        settings.RefuseUnknown();
+        return settings.Complaints.Count == 0
+            ? options
+            : throw new StartFailure(string.Join('\n', settings.Complaints));
+    }
+
+    /// <summary>Settings of every feature, and of the commands that are no server. What is wrong is collected.</summary>
+    public static ServerOptions ReadFeatures(SettingsReader settings)
+    {
         var storage = StorageOptions.Read(settings);
         var options = new ServerOptions(
             FrontOptions.Read(settings),
@@ -85,12 +99,12 @@ internal static partial class Server
             CacheOptions.Read(settings),
             UsageOptions.Read(settings),
             EventOptions.Read(settings),
+            RedisBusOptions.Read(settings, $"{storage.DatabasePath}.events"),
+            DispatcherOptions.ReadRotation(settings),
             TelemetryOptions.Read(settings));
+        StreamSourceOptions.Read(settings, DispatcherOptions.Read(settings).Service);
         CommandSettings.AddTo(settings);
-        settings.RefuseUnknown();
-        return settings.Complaints.Count == 0
-            ? options
-            : throw new StartFailure(string.Join('\n', settings.Complaints));
+        return options;
     }
 
     private static WebApplication Build(ServerOptions options)
@@ -109,6 +123,12 @@ internal static partial class Server
         builder.Services.AddLimits(options.Limits);
         builder.Services.AddCaching(options.Caching);
         builder.Services.AddUsage(options.Usage);
+        builder.Services.AddFileEventLog(options.Events, options.EventFile);
+        if (options.Events is { IsOn: true, UsesRedis: true })
+        {
+            builder.Services.AddRedisBus(options.Events, options.RedisBus);
+        }
+
         builder.Services.AddEvents(options.Events);
         builder.Services.AddProjects();
         builder.Services.AddTokens();
@@ -194,4 +214,6 @@ internal sealed record ServerOptions(
     CacheOptions Caching,
     UsageOptions Usage,
     EventOptions Events,
+    RedisBusOptions RedisBus,
+    FileRotation EventFile,
     TelemetryOptions Telemetry);

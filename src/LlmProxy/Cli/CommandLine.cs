@@ -76,6 +76,7 @@ internal static class CommandLine
             new SetupCommand(entrypoints, place).Create(),
             ManageCommand.Create(place),
             new OpenAiCommand(place, stop).Create(),
+            DispatcherCommand.Create(entrypoints, place),
             DemoCommand.Create(entrypoints, place),
             SimulatorCommand.Create(entrypoints, place),
         };

@@ -37,13 +37,12 @@ internal sealed class ServerCommand(Entrypoints entrypoints)
             HelpName = "file",
             Description = "File to append log lines to, instead of standard error (LOG_FILE).",
         }),
+        ("FILE_EVENT_LOG", new Option<string?>("--file-event-log")
+        {
+            HelpName = "file",
+            Description = "File to append events to, a JSON line for each exchange (FILE_EVENT_LOG).",
+        }),
     ];
-
-    private readonly Option<string?> _eventLog = new("--file-event-log")
-    {
-        HelpName = "file",
-        Description = "Not available yet: this version publishes no events.",
-    };
 
     public Verb Create()
     {
@@ -58,21 +57,13 @@ internal sealed class ServerCommand(Entrypoints entrypoints)
             server.Add(flag);
         }
 
-        server.Add(_eventLog);
         server.SetAction((parsed, stop) =>
-        {
-            if (parsed.GetValue(_eventLog) is not null)
-            {
-                throw CommandFailure.Usage("--file-event-log is not available yet: this version publishes no events.");
-            }
-
-            return entrypoints.RunServer(
+            entrypoints.RunServer(
                 _settings.ToDictionary(
                     static setting => setting.Setting,
                     setting => parsed.GetValue(setting.Flag),
                     StringComparer.Ordinal),
-                stop);
-        });
+                stop));
         return server;
     }
 }

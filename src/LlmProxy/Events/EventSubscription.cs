@@ -28,6 +28,9 @@ internal sealed class EventSubscription : IDisposable
     /// <summary>Events that wait to be taken.</summary>
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>Half of its room is taken: whoever can put events elsewhere does so now.</summary>
+    public bool IsHalfFull => Count >= _eventsMax / 2 || Interlocked.Read(ref _bytes) >= _bytesMax / 2;
+
     /// <summary>Events that there was no room for.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 

@@ -8,6 +8,11 @@ namespace LlmProxy.Storage;
 /// <summary>Where Redis is, as <c>redis://user:password@host:port/db</c> says, or <c>rediss://</c> for TLS.</summary>
 internal sealed class RedisAddress
 {
+    /// <summary>What completes the sentence "NAME must be …".</summary>
+    public const string Expected =
+        "redis://user:password@host:port/db, or rediss:// for TLS; user, password, port and db "
+        + "may be left out, and what is not a letter or digit in a password is written as %40 and the like";
+
     private const int PortDefault = 6379;
 
     private RedisAddress(ConfigurationOptions options, string place) => (Options, Place) = (options, place);
@@ -20,9 +25,25 @@ internal sealed class RedisAddress
 
     /// <summary>Throws <see cref="StartFailure"/> that names the setting and does not show the password.</summary>
     public static RedisAddress Read(Secret url, string setting) =>
-        Parse(url.Reveal()) ?? throw new StartFailure(
-            $"{setting} must be redis://user:password@host:port/db, or rediss:// for TLS; user, password, port and db "
-            + "may be left out, and what is not a letter or digit in a password is written as %40 and the like.");
+        TryRead(url) ?? throw new StartFailure($"{setting} must be {Expected}.");
+
+    /// <summary>Null for what is no such address.</summary>
+    public static RedisAddress? TryRead(Secret url) => Parse(url.Reveal());
+
+    /// <summary>From <c>host:port</c> and what goes with it; null when it is not that.</summary>
+    public static RedisAddress? FromParts(string place, string? user, Secret? password, int database, bool hasTls)
+    {
+        if (place.AsSpan().ContainsAny("/@?#") || Parse($"redis://{place}") is not { } address)
+        {
+            return null;
+        }
+
+        address.Options.User = user;
+        address.Options.Password = password?.Reveal();
+        address.Options.DefaultDatabase = database;
+        address.Options.Ssl = hasTls;
+        return address;
+    }
 
     private static RedisAddress? Parse(string text)
     {

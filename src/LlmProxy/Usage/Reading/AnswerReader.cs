@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using LlmProxy.Http;
 
 namespace LlmProxy.Usage.Reading;
 
@@ -62,7 +63,7 @@ internal sealed class AnswerReader : IDisposable
     public static AnswerReader? For(string? contentType, string? contentEncoding)
     {
         var format = FormatOf(contentType);
-        return format == Format.Unknown ? null : new AnswerReader(format, CodingOf(contentEncoding));
+        return format == Format.Unknown ? null : new AnswerReader(format, ContentCodings.Of(contentEncoding));
     }
 
     public void Read(ReadOnlySpan<byte> piece)
@@ -154,17 +155,6 @@ internal sealed class AnswerReader : IDisposable
             : type.EndsWith("+json", StringComparison.OrdinalIgnoreCase) ? Format.Json
             : Format.Unknown;
     }
-
-    private static ContentCoding CodingOf(string? contentEncoding) =>
-        contentEncoding?.Trim().ToUpperInvariant() switch
-        {
-            null or "" or "IDENTITY" => ContentCoding.Identity,
-            "GZIP" or "X-GZIP" => ContentCoding.Gzip,
-            "DEFLATE" => ContentCoding.Deflate,
-            "BR" => ContentCoding.Brotli,
-            "ZSTD" => ContentCoding.Zstandard,
-            _ => ContentCoding.Unreadable,
-        };
 
     private void ReadPlain(ReadOnlySpan<byte> piece)
     {

@@ -1,3 +1,5 @@
+using LlmProxy.Http;
+
 namespace LlmProxy.Usage.Reading;
 
 /// <summary>

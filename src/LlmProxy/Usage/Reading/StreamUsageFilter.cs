@@ -1,4 +1,5 @@
 using System.Buffers;
+using LlmProxy.Http;
 
 namespace LlmProxy.Usage.Reading;
 

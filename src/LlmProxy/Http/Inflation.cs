@@ -4,20 +4,7 @@ using System.IO.Compression;
 using ZstdSharp;
 using ZstdSharp.Unsafe;
 
-namespace LlmProxy.Usage.Reading;
-
-/// <summary>How an answer's content is coded (RFC 9110 section 8.4.1).</summary>
-internal enum ContentCoding : byte
-{
-    Identity,
-    Gzip,
-    Deflate,
-    Brotli,
-    Zstandard,
-
-    /// <summary>One that we cannot read, or several.</summary>
-    Unreadable,
-}
+namespace LlmProxy.Http;
 
 /// <summary>
 /// Inflates compressed bytes that come in pieces: <see cref="Feed"/> takes some, and <see cref="Next"/> gives what

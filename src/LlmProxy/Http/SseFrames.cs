@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LlmProxy.Usage.Reading;
+namespace LlmProxy.Http;
 
 /// <summary>What <see cref="SseFrames"/> has come to.</summary>
 internal enum SsePart : byte

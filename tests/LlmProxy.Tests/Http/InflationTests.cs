@@ -1,11 +1,12 @@
 using System.IO.Compression;
 using System.Text;
 using CsCheck;
+using LlmProxy.Http;
+using LlmProxy.Tests.Usage.Reading;
 using LlmProxy.Usage;
-using LlmProxy.Usage.Reading;
 using Xunit;
 
-namespace LlmProxy.Tests.Usage.Reading;
+namespace LlmProxy.Tests.Http;
 
 /// <summary>Compressed answers, inflated while they pass.</summary>
 public sealed class InflationTests

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 
-namespace LlmProxy.Usage.Reading;
+namespace LlmProxy.Http;
 
 /// <summary>Bytes that grow in a buffer from the pool, which is rented with the first of them.</summary>
 [StructLayout(LayoutKind.Auto)]

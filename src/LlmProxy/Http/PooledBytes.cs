@@ -35,6 +35,19 @@ internal struct PooledBytes
         Length = length;
     }
 
+    /// <summary>Takes the place of what was there, in a buffer that is no larger than it must be.</summary>
+    public void Set(ReadOnlySpan<byte> whole)
+    {
+        if (_bytes is null || whole.Length > _bytes.Length)
+        {
+            Return();
+            _bytes = ArrayPool<byte>.Shared.Rent(whole.Length);
+        }
+
+        whole.CopyTo(_bytes);
+        Length = whole.Length;
+    }
+
     /// <summary>Keeps the buffer.</summary>
     public void Clear() => Length = 0;
 

@@ -46,7 +46,7 @@ internal struct SseFrames
     private static ReadOnlySpan<byte> DataField => "data"u8;
 
     /// <summary>The next part; takes what it has read from <paramref name="rest"/>.</summary>
-    public SsePart Next(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> data)
+    public SsePart Next(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> data)
     {
         data = default;
         while (!rest.IsEmpty)
@@ -68,7 +68,7 @@ internal struct SseFrames
         return SsePart.None;
     }
 
-    private SsePart ReadByteOrderMark(ref ReadOnlySpan<byte> rest)
+    private SsePart ReadByteOrderMark(scoped ref ReadOnlySpan<byte> rest)
     {
         if (rest[0] != ByteOrderMark[_matched])
         {
@@ -87,7 +87,7 @@ internal struct SseFrames
         return SsePart.None;
     }
 
-    private SsePart ReadLineStart(ref ReadOnlySpan<byte> rest)
+    private SsePart ReadLineStart(scoped ref ReadOnlySpan<byte> rest)
     {
         var next = rest[0];
         if (_isAfterCr && next == '\n')
@@ -110,7 +110,7 @@ internal struct SseFrames
         return SsePart.None;
     }
 
-    private SsePart ReadFieldName(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> data)
+    private SsePart ReadFieldName(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> data)
     {
         data = default;
         var length = Math.Min(rest.Length, DataField.Length - _matched);
@@ -141,7 +141,7 @@ internal struct SseFrames
         }
     }
 
-    private SsePart ReadAfterColon(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> data)
+    private SsePart ReadAfterColon(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> data)
     {
         if (rest[0] == ' ')
         {
@@ -158,7 +158,7 @@ internal struct SseFrames
         return data.IsEmpty ? SsePart.None : SsePart.Data;
     }
 
-    private SsePart ReadLine(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> data)
+    private SsePart ReadLine(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> data)
     {
         data = default;
         var length = rest.IndexOfAny((byte)'\r', (byte)'\n');

@@ -99,7 +99,7 @@ internal static partial class Server
             CacheOptions.Read(settings),
             UsageOptions.Read(settings),
             EventOptions.Read(settings),
-            RedisBusOptions.Read(settings, $"{storage.DatabasePath}.events"),
+            RedisBusOptions.Read(settings, $"{storage.Path}.events"),
             DispatcherOptions.ReadRotation(settings),
             TelemetryOptions.Read(settings));
         StreamSourceOptions.Read(settings, DispatcherOptions.Read(settings).Service);

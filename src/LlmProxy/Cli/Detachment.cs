@@ -81,12 +81,12 @@ internal static partial class Detachment
         const int readOnly = 0;
         const int appendAndCreate = 0x441; // O_WRONLY | O_CREAT | O_APPEND
         const int ownerOnly = 0x180; // 0600
-        SetSession();
+        _ = SetSession();
         var nothing = Open("/dev/null", readOnly, Nothing);
         var file = Open(log, appendAndCreate, ownerOnly);
-        Duplicate(nothing, 0);
-        Duplicate(file < 0 ? nothing : file, 1);
-        Duplicate(file < 0 ? nothing : file, 2);
+        _ = Duplicate(nothing, 0);
+        _ = Duplicate(file < 0 ? nothing : file, 1);
+        _ = Duplicate(file < 0 ? nothing : file, 2);
     }
 
     /// <summary>In the second process, once it works: whoever has started it may go.</summary>
@@ -99,7 +99,9 @@ internal static partial class Detachment
 
         // A reader never sees half a number.
         var temporary = pidFile + ".new";
+#pragma warning disable MA0045 // A few bytes, once, in a process that does nothing else yet.
         File.WriteAllText(temporary, Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
+#pragma warning restore MA0045
         File.Move(temporary, pidFile, overwrite: true);
     }
 
@@ -121,7 +123,7 @@ internal static partial class Detachment
             throw new CommandFailure(ExitCode.Refused, $"None runs: {pidFile} names no running process.");
         }
 
-        Send(process, SigTerm);
+        _ = Send(process, SigTerm);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
         patience.CancelAfter(StopPatience);
         try
@@ -147,11 +149,13 @@ internal static partial class Detachment
     {
         try
         {
+#pragma warning disable MA0045 // A few bytes.
             return int.TryParse(
                 File.ReadAllText(pidFile).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture,
                 out var process) && process > 1
                 ? process
                 : null;
+#pragma warning restore MA0045
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

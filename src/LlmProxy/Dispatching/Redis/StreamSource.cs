@@ -34,6 +34,9 @@ internal sealed class StreamSource(
     /// <summary>Between two looks at what others have left lying.</summary>
     public TimeSpan ClaimPause { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>There may always come another event.</summary>
+    public bool HasEnded => false;
+
     public async Task<IReadOnlyList<Delivery>> TakeAsync(int max, TimeSpan wait, CancellationToken stop)
     {
         var (start, pause) = (time.GetTimestamp(), PauseMin);

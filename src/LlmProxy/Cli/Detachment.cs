@@ -10,8 +10,7 @@ namespace LlmProxy.Cli;
 /// </summary>
 internal static partial class Detachment
 {
-    /// <summary>Set in the second process: the file that it must put its number into.</summary>
-    public const string PidVariable = "LLM_PROXY_PID_FILE_OF_DETACHED";
+    private const string PidVariable = "LLM_PROXY_PID_FILE_OF_DETACHED";
 
     private const string LogVariable = "LLM_PROXY_LOG_FILE_OF_DETACHED";
 
@@ -70,18 +69,30 @@ internal static partial class Detachment
         return process.Id;
     }
 
-    /// <summary>In the second process: leaves the terminal behind. Nothing happens in any other.</summary>
-    public static void Leave()
+    /// <summary>
+    /// In the second process, first of all: from here on it is on its own. Null in any other. What goes wrong before it
+    /// works is still said to who has started it.
+    /// </summary>
+    public static DetachedFiles? Leave()
     {
-        if (Environment.GetEnvironmentVariable(LogVariable) is not { Length: > 0 } log)
+        if (Environment.GetEnvironmentVariable(PidVariable) is not { Length: > 0 } pidFile
+            || Environment.GetEnvironmentVariable(LogVariable) is not { Length: > 0 } log)
         {
-            return;
+            return null;
         }
 
+        // They are no settings.
+        Environment.SetEnvironmentVariable(PidVariable, null);
+        Environment.SetEnvironmentVariable(LogVariable, null);
+        _ = SetSession();
+        return new DetachedFiles(pidFile, log);
+    }
+
+    private static void Redirect(string log)
+    {
         const int readOnly = 0;
         const int appendAndCreate = 0x441; // O_WRONLY | O_CREAT | O_APPEND
         const int ownerOnly = 0x180; // 0600
-        _ = SetSession();
         var nothing = Open("/dev/null", readOnly, Nothing);
         var file = Open(log, appendAndCreate, ownerOnly);
         _ = Duplicate(nothing, 0);
@@ -89,9 +100,16 @@ internal static partial class Detachment
         _ = Duplicate(file < 0 ? nothing : file, 2);
     }
 
-    /// <summary>In the second process, once it works: whoever has started it may go.</summary>
-    public static void SayItWorks(string? pidFile)
+    /// <summary>Once it works: whoever has started it may go.</summary>
+    /// <param name="pidFile">Gets the number of this process; null for none.</param>
+    /// <param name="log">Gets what it says from now on; null when that goes where it went before.</param>
+    public static void SayItWorks(string? pidFile, string? log)
     {
+        if (log is not null)
+        {
+            Redirect(log);
+        }
+
         if (pidFile is not { Length: > 0 })
         {
             return;
@@ -189,3 +207,8 @@ internal static partial class Detachment
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Send(int process, int signal);
 }
+
+/// <summary>Where a process in the background says what.</summary>
+/// <param name="Pid">Its number.</param>
+/// <param name="Log">Everything else.</param>
+internal sealed record DetachedFiles(string Pid, string Log);

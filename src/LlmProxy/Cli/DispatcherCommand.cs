@@ -81,8 +81,8 @@ internal sealed class DispatcherCommand(Entrypoints entrypoints, Workplace place
             return await DetachAsync(parsed, stop);
         }
 
-        Detachment.Leave();
-        var pidFile = place.Variable(Detachment.PidVariable) ?? parsed.GetValue(_pidFile);
+        var background = Detachment.Leave();
+        var pidFile = background?.Pid ?? parsed.GetValue(_pidFile);
         var flags = await FlagsAsync(parsed, stop);
         try
         {
@@ -95,7 +95,7 @@ internal sealed class DispatcherCommand(Entrypoints entrypoints, Workplace place
                         place.Terminal.Note($"Health and metrics: {address.GetLeftPart(UriPartial.Authority)}");
                     }
 
-                    Detachment.SayItWorks(pidFile);
+                    Detachment.SayItWorks(pidFile, background?.Log);
                 },
                 stop);
         }

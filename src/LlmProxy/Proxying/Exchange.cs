@@ -160,7 +160,7 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, TimeProvi
         }
 
         ResponseBytes += piece.Length;
-        Recording?.AddResponse(piece);
+        Recording?.AddResponse(piece, Http.Response.Headers);
     }
 
     /// <summary>Bytes of an upgraded connection came from the provider.</summary>

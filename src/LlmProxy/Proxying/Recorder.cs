@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using LlmProxy.Events;
 using LlmProxy.Http;
 using LlmProxy.Limits;
@@ -31,18 +30,11 @@ internal sealed class Recorder(EventBus bus, EventOptions options, TimeProvider 
     {
         using (recording)
         {
-            var key = Encoding.UTF8.GetBytes(exchange.Grant?.Project.ProviderKey.Reveal() ?? string.Empty);
-            return Describe(
-                exchange, recording,
-                BodyOf(recording.Request, recording.RequestType, recording.RequestCoding, options.RequestBytesMax, key),
-                BodyOf(
-                    recording.Response, recording.ResponseType, recording.ResponseCoding, options.ResponseBytesMax,
-                    key));
+            return Describe(exchange, recording, RecordedBodies.Read(exchange, recording, options));
         }
     }
 
-    private ExchangeEvent Describe(
-        Exchange exchange, Recording recording, EventBody? request, EventBody? response)
+    private ExchangeEvent Describe(Exchange exchange, Recording recording, RecordedBodies bodies)
     {
         var now = clock.GetUtcNow();
         var refusal = exchange.Refusal;
@@ -69,9 +61,11 @@ internal sealed class Recorder(EventBus bus, EventOptions options, TimeProvider 
                 ? null
                 : Milliseconds(exchange.Started, exchange.FirstByte),
             Stream = recording.IsStream,
-            RequestModel = exchange.RequestModel ?? exchange.Model,
-            ResponseModel = exchange.Model,
+            RequestModel = Visible(exchange.RequestModel ?? bodies.RequestModel ?? exchange.Model),
+            ResponseModel = exchange.AnsweredUpstream == 0 ? null : Visible(exchange.Model),
             ServiceTier = exchange.ServiceTier,
+            ResponseId = bodies.Signs.Id,
+            FinishReasons = bodies.Signs.FinishReasons,
             Cache = exchange.CacheWord,
             Usage = UsageOf(exchange.Usage),
             UsageFaults = exchange.UsageFaults == UsageFaults.None
@@ -86,32 +80,20 @@ internal sealed class Recorder(EventBus bus, EventOptions options, TimeProvider 
                 Bytes = exchange.RequestBytes,
                 ContentType = recording.RequestType,
                 Headers = FieldsOf(recording.RequestHeaders),
-                Body = request,
+                Body = bodies.Request,
             },
             Response = new EventMessage
             {
                 Bytes = exchange.ResponseBytes,
                 ContentType = recording.ResponseType,
                 Headers = FieldsOf(recording.ResponseHeaders),
-                Body = response,
+                Body = bodies.Response,
             },
         };
     }
 
-    private static EventBody? BodyOf(
-        BodyCapture? capture, string? contentType, string? contentEncoding, int bytesMax,
-        ReadOnlySpan<byte> providerKey)
-    {
-        if (capture is null)
-        {
-            return null;
-        }
-
-        var coding = ContentCodings.Of(contentEncoding);
-        return coding != ContentCoding.Identity && Inflated.Read(capture.Bytes, coding, bytesMax) is { } plain
-            ? CapturedBody.Read(plain.Plain, capture.BytesBeyond > 0 || plain.IsCut, contentType, providerKey)
-            : CapturedBody.Read(capture.Bytes, capture.BytesBeyond > 0, contentType, providerKey);
-    }
+    /// <summary>A client may name as its model whatever it likes, its key too.</summary>
+    private static string? Visible(string? model) => model is null ? null : SecretText.Hide(model);
 
     private static Dictionary<string, string>? FieldsOf(KeyValuePair<string, string>[]? headers)
     {

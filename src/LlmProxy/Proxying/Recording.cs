@@ -1,5 +1,6 @@
 using System.Buffers;
 using LlmProxy.Events;
+using LlmProxy.Events.Assembly;
 using Microsoft.Extensions.Primitives;
 
 namespace LlmProxy.Proxying;
@@ -14,6 +15,7 @@ internal sealed class Recording(EventOptions options) : IDisposable
     private BodyCapture? _request;
     private BodyCapture? _response;
     private bool _isRequestWhole;
+    private bool _hasResponse;
 
     /// <summary>Those of the allowlist, as they were written.</summary>
     public KeyValuePair<string, string>[]? RequestHeaders { get; private set; }
@@ -33,6 +35,9 @@ internal sealed class Recording(EventOptions options) : IDisposable
     public BodyCapture? Request => _request;
 
     public BodyCapture? Response => _response;
+
+    /// <summary>What puts a stream together; null when the answer is none.</summary>
+    public AnswerAssembler? Assembler { get; private set; }
 
     /// <summary>
     /// The caller is known. Of others no body is kept, whatever the setting.
@@ -64,8 +69,24 @@ internal sealed class Recording(EventOptions options) : IDisposable
         }
     }
 
-    /// <summary>A piece of the answer.</summary>
-    public void AddResponse(ReadOnlySpan<byte> piece) => _response?.Add(piece);
+    /// <summary>A piece of the answer, whose head is out.</summary>
+    public void AddResponse(ReadOnlySpan<byte> piece, IHeaderDictionary headers)
+    {
+        if (_response is not { } capture)
+        {
+            return;
+        }
+
+        if (!_hasResponse)
+        {
+            _hasResponse = true;
+            Assembler = AnswerAssembler.For(
+                headers.ContentType, headers.ContentEncoding, options.ResponseBytesMax);
+        }
+
+        Assembler?.Read(piece);
+        capture.Add(piece);
+    }
 
     /// <summary>The exchange is over, and its connection will soon be another one's.</summary>
     public void Close(HttpContext http)
@@ -87,6 +108,7 @@ internal sealed class Recording(EventOptions options) : IDisposable
     {
         _request?.Dispose();
         _response?.Dispose();
+        Assembler?.Dispose();
     }
 
     private static string? TextOf(StringValues values) => values.Count == 0 ? null : values.ToString();

@@ -85,7 +85,9 @@ internal static partial class Server
             : throw new StartFailure(string.Join('\n', settings.Complaints));
     }
 
-    /// <summary>Settings of every feature, and of the commands that are no server. What is wrong is collected.</summary>
+    /// <summary>
+    /// Settings of every feature, and of the commands that are no server. What is wrong is collected.
+    /// </summary>
     public static ServerOptions ReadFeatures(SettingsReader settings)
     {
         var storage = StorageOptions.Read(settings);

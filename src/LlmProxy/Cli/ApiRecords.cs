@@ -17,6 +17,8 @@ internal sealed record ProjectView
 
     public DateTimeOffset? ExpiresAt { get; init; }
 
+    public string? CaptureBodies { get; init; }
+
     public DateTimeOffset? LastUsedAt { get; init; }
 
     public DateTimeOffset? CreatedAt { get; init; }
@@ -85,6 +87,8 @@ internal sealed class NewProject
     public required string ApiKey { get; init; }
 
     public string? ExpiresAt { get; init; }
+
+    public string? CaptureBodies { get; init; }
 }
 
 /// <summary>What is to change of a project; null means that it stays.</summary>

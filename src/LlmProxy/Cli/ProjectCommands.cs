@@ -9,6 +9,9 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
 {
     private const string Path = "manage/projects";
 
+    /// <summary>What the server's setting says.</summary>
+    private const string CaptureOfSetting = "setting";
+
     private readonly Terminal _terminal = place.Terminal;
     private readonly Argument<string> _id = new("id") { Description = "The project's id." };
 
@@ -78,6 +81,7 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
         };
         var key = ProviderKeyOption("The provider's API key (OPENAI_API_KEY); - reads it from the input.");
         var expiresAt = ExpiresAtOption("When its tokens cease to be served; never, when not given.");
+        var capture = CaptureOption("What of its messages goes into events; the setting's, when not given.");
         var limits = LimitOptions.ForNew();
         var create = new Verb(
             "create",
@@ -85,7 +89,7 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
             "llm-proxy manage project create --name website --openai-key - < key.txt",
             "OPENAI_API_KEY=sk-… llm-proxy manage project create --name website --max-cost-usd 100")
         {
-            name, key, expiresAt,
+            name, key, expiresAt, capture,
         };
         limits.AddTo(create);
         create.SetAction(async (parsed, stop) =>
@@ -101,6 +105,7 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
                 Name = parsed.GetRequiredValue(name),
                 ApiKey = secret,
                 ExpiresAt = parsed.GetValue(expiresAt) is { } end and not OptionForms.Never ? end : null,
+                CaptureBodies = parsed.GetValue(capture) is { } bodies and not CaptureOfSetting ? bodies : null,
             };
             var body = LimitOptions.Join(project, CliJson.Default.NewProject, wantedLimits);
             return Show(parsed, await api.PostAsync(Path, body, CliJson.Default.JsonObject, stop));
@@ -123,19 +128,20 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
             Description = "With --active false: also end all its tokens for good.",
         };
         var expiresAt = ExpiresAtOption("When its tokens cease to be served; never takes that back.");
+        var capture = CaptureOption("What of its messages goes into events.");
         var limits = LimitOptions.ForChange();
         var update = new Verb(
             "update",
             "Change a project. What is not given stays as it is.",
             "llm-proxy manage project update 019aa2f0-5b1c-7c3e-9d53-0a4b8f1e2c6d --active false --revoke-tokens")
         {
-            _id, name, key, active, revoke, expiresAt,
+            _id, name, key, active, revoke, expiresAt, capture,
         };
         limits.AddTo(update);
         update.SetAction(async (parsed, stop) =>
         {
             var secret = await Credential.ReadAsync(parsed.GetValue(key), key, _terminal, stop);
-            var members = ChangesOf(limits.Read(parsed), parsed.GetValue(expiresAt));
+            var members = ChangesOf(limits.Read(parsed), parsed.GetValue(expiresAt), parsed.GetValue(capture));
             var change = new ProjectChange
             {
                 Name = parsed.GetValue(name),
@@ -149,7 +155,8 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
                     throw CommandFailure.Usage("--revoke-tokens goes together with --active false.");
                 case { Name: null, ApiKey: null, IsActive: null } when members.Count == 0:
                     throw CommandFailure.Usage(
-                        "Nothing to change: give --name, --openai-key, --active, --expires-at or a limit.");
+                        "Nothing to change: give --name, --openai-key, --active, --expires-at, --capture-bodies or a "
+                        + "limit.");
             }
 
             using var api = await options.ConnectAsync(parsed, stop);
@@ -219,9 +226,21 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
         CustomParser = static result => OptionForms.Instant(result, orNever: true),
     };
 
-    /// <summary>The limits with the end, which, unlike other members, may be sent as null.</summary>
-    private static JsonObject ChangesOf(JsonObject limits, string? expiresAt)
+    private static Option<string?> CaptureOption(string description) =>
+        new Option<string?>("--capture-bodies")
+        {
+            HelpName = "none|metadata|all|setting",
+            Description = description,
+        }.AcceptOnlyFromAmong("none", "metadata", "all", CaptureOfSetting);
+
+    /// <summary>The limits with the members that, unlike others, may be sent as null.</summary>
+    private static JsonObject ChangesOf(JsonObject limits, string? expiresAt, string? captureBodies)
     {
+        if (captureBodies is not null)
+        {
+            limits["capture_bodies"] = captureBodies == CaptureOfSetting ? null : JsonValue.Create(captureBodies);
+        }
+
         if (expiresAt is not null)
         {
             limits["expires_at"] = expiresAt == OptionForms.Never ? null : JsonValue.Create(expiresAt);
@@ -250,6 +269,7 @@ internal sealed class ProjectCommands(Workplace place, ManageOptions options)
                 ("API key", KeyOf(project)),
                 ("Expires", project.ExpiresAt is { } end ? $"{Report.Time(end)} UTC" : OptionForms.Never),
                 .. LimitReport.Use(LimitReport.ViewOf(answer)),
+                ("Event bodies", project.CaptureBodies ?? CaptureOfSetting),
                 ("Last used", Report.Time(project.LastUsedAt)),
                 ("Created", $"{Report.Time(project.CreatedAt)} UTC"),
                 ("Updated", $"{Report.Time(project.UpdatedAt)} UTC"),

@@ -62,7 +62,9 @@ internal sealed class EventBus(EventOptions options, EventMetrics metrics, ILogg
         return subscription;
     }
 
-    /// <summary>Called when nothing publishes any more: all that was handed over still reaches the subscribers.</summary>
+    /// <summary>
+    /// Called when nothing publishes any more: all that was handed over still reaches the subscribers.
+    /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         _drafts.Writer.TryComplete();

@@ -21,9 +21,8 @@ internal static class EventJson
     {
         try
         {
-            return JsonSerializer.Deserialize(json, Context.ExchangeEvent) is { SchemaVersion: ExchangeEvent.Version } read
-                ? read
-                : null;
+            var read = JsonSerializer.Deserialize(json, Context.ExchangeEvent);
+            return read is { SchemaVersion: ExchangeEvent.Version } ? read : null;
         }
         catch (JsonException)
         {

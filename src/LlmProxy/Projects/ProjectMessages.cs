@@ -68,8 +68,8 @@ internal sealed class CreateProject : ILimitFields
     public IReadOnlyList<string>? AllowedOrigins { get; init; }
 
     /// <summary>
-    /// What of its messages goes into events: `none` (sizes), `metadata` (content types and some header fields) or `all`
-    /// (bodies too). Null: what OBSERVABILITY_CAPTURE_BODIES says.
+    /// What of its messages goes into events: `none` (sizes), `metadata` (content types and some header fields) or
+    /// `all` (bodies too). Null: what OBSERVABILITY_CAPTURE_BODIES says.
     /// </summary>
     /// <example>all</example>
     public string? CaptureBodies { get; init; }
@@ -140,8 +140,8 @@ internal sealed class ChangeProject : ILimitFields
     public IReadOnlyList<string>? AllowedOrigins { get; init; }
 
     /// <summary>
-    /// What of its messages goes into events: `none` (sizes), `metadata` (content types and some header fields) or `all`
-    /// (bodies too). Null: what OBSERVABILITY_CAPTURE_BODIES says.
+    /// What of its messages goes into events: `none` (sizes), `metadata` (content types and some header fields) or
+    /// `all` (bodies too). Null: what OBSERVABILITY_CAPTURE_BODIES says.
     /// </summary>
     /// <example>all</example>
     public string? CaptureBodies { get; init; }

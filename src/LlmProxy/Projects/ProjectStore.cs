@@ -111,7 +111,8 @@ internal sealed class ProjectStore(Database database)
                 max_requests = @MaxRequests, requests_per_minute = @RequestsPerMinute,
                 max_concurrent = @MaxConcurrent, max_tokens = @MaxTokens, tokens_per_minute = @TokensPerMinute,
                 max_cost = @MaxCost, allowed_models = @AllowedModels, allowed_endpoints = @AllowedEndpoints,
-                allowed_origins = @AllowedOrigins, capture_bodies = @CaptureBodies, updated_at = @UpdatedAt, version = @Version
+                allowed_origins = @AllowedOrigins, capture_bodies = @CaptureBodies, updated_at = @UpdatedAt,
+                version = @Version
             WHERE id = @Id
             """, project, transaction);
 }

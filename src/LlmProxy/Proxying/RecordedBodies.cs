@@ -4,7 +4,9 @@ using LlmProxy.Http;
 
 namespace LlmProxy.Proxying;
 
-/// <summary>The bodies of an exchange as its event shows them, and what they say that nobody had to know before.</summary>
+/// <summary>
+/// The bodies of an exchange as its event shows them, and what they say that nobody had to know before.
+/// </summary>
 /// <param name="Request">Null when none was kept.</param>
 /// <param name="Response">Null when none was kept; of a stream, what it amounts to.</param>
 /// <param name="RequestModel">The model that the request names.</param>

@@ -44,7 +44,11 @@ public sealed class CliGuideTests
             new Entrypoints(
                 static (_, _) => throw new NotSupportedException(),
                 static (_, _) => throw new NotSupportedException(),
-                static (_, _) => throw new NotSupportedException()),
+                static (_, _) => throw new NotSupportedException(),
+                new DispatcherEntrypoints(
+                    static (_, _, _) => throw new NotSupportedException(),
+                    static (_, _) => throw new NotSupportedException(),
+                    static (_, _) => throw new NotSupportedException())),
             new Workplace(
                 new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null),
                 new Dictionary<string, string>(StringComparer.Ordinal),

@@ -93,5 +93,27 @@ internal sealed class Shell : IDisposable
         {
             SimulatorAddresses.Add(address);
             return await StartSimulator();
-        });
+        },
+        new DispatcherEntrypoints(
+            (flags, _, _) =>
+            {
+                ServerFlags.Add(flags);
+                return Task.FromResult(ExitCode.Ok);
+            },
+            (flags, _) =>
+            {
+                ServerFlags.Add(flags);
+                return Task.FromResult(Replay);
+            },
+            (flags, _) =>
+            {
+                ServerFlags.Add(flags);
+                return Task.FromResult(Dispatch);
+            }));
+
+    /// <summary>What `dispatcher replay` finds.</summary>
+    public ReplayReport Replay { get; init; } = new("llm-proxy-file", 0, IsWhole: true);
+
+    /// <summary>What `dispatcher status` finds; null when Redis is away.</summary>
+    public DispatchReport? Dispatch { get; init; }
 }

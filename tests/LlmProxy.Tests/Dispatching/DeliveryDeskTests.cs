@@ -171,7 +171,6 @@ public sealed class DeliveryDeskTests
         Assert.InRange(_clock.GetUtcNow() - _clock.Start, TimeSpan.FromMinutes(60), TimeSpan.FromMinutes(62));
     }
 
-    /// <summary>Whatever a sink says, in whatever order: no event is lost, none is settled twice, none for ever.</summary>
     [Fact]
     public void Whatever_a_sink_says_each_event_ends_once_accepted_or_dead() => Check.Sample(
         Gen.Select(Gen.Int[1, 20], Gen.Int[1, 60], Gen.Int[0, 3].Array[400]),

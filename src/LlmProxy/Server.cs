@@ -29,7 +29,7 @@ namespace LlmProxy;
 /// <summary>Puts the server together. The order of its lines is the order in which a request meets them.</summary>
 internal static partial class Server
 {
-    /// <summary>Runs until a signal or <paramref name="stop"/>; answers the exit code.</summary>
+    /// <summary>Runs until <paramref name="stop"/>; answers the exit code.</summary>
     public static async Task<int> RunAsync(IReadOnlyDictionary<string, string?> flags, CancellationToken stop)
     {
         await using var running = await StartAsync(flags, stop);
@@ -68,11 +68,9 @@ internal static partial class Server
             throw;
         }
 
-        var readiness = app.Services.GetRequiredService<Readiness>();
-        app.Lifetime.ApplicationStopping.Register(() => readiness.IsDraining = true);
         var address = AddressOf(app);
         LogListening(app.Logger, address);
-        return new RunningProgram(address, app.WaitForShutdownAsync(stop), app);
+        return new RunningProgram(address, Draining.RunAsync(app, options.Front, stop), app);
     }
 
     /// <summary>Every setting of the server, in the order of the documentation.</summary>
@@ -115,6 +113,7 @@ internal static partial class Server
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "llm-proxy" });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, options.Front));
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = options.Front.InlineScheduling);
+        builder.Services.AddSingleton<IHostLifetime, SignalsAreNotTheHosts>();
         builder.Services.AddRouting();
         builder.Services.AddTelemetry(options.Telemetry);
         builder.Services.AddSingleton(TimeProvider.System);

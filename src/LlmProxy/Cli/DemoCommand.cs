@@ -51,6 +51,7 @@ internal static class DemoCommand
                 // An empty file, so that one in the working directory has no say.
                 ["ENV"] = settings,
                 ["MANAGEMENT_TOKEN"] = managementToken,
+                ["DRAIN_DELAY"] = "0s",
                 ["ENCRYPTION_KEY"] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)),
                 ["OPENAI_API_URL"] = simulator.Address.GetLeftPart(UriPartial.Authority),
                 ["LOG_LEVEL"] = "warn",

@@ -9,7 +9,9 @@ internal sealed record FrontOptions(
     int ConcurrentRequestsMax,
     int ConnectionsMax,
     bool InlineScheduling,
-    TrustedProxies TrustedProxies)
+    TrustedProxies TrustedProxies,
+    TimeSpan DrainDelay,
+    TimeSpan DrainTimeout)
 {
     public static FrontOptions Read(SettingsReader settings) => new(
         settings.Parsed("LISTEN_ADDR", ":8080", ListenAddress.Parse, ListenAddress.Expected,
@@ -23,5 +25,9 @@ internal sealed record FrontOptions(
         settings.Switch("INLINE_SCHEDULING", true,
             "Run requests on the event loop itself; off costs about 10 µs CPU a request and shields the loop."),
         settings.Parsed("TRUSTED_PROXIES", "", TrustedProxies.Parse, TrustedProxies.Expected,
-            "Addresses and CIDR blocks, with commas between, of proxies whose `X-Forwarded-For` names the client."));
+            "Addresses and CIDR blocks, with commas between, of proxies whose `X-Forwarded-For` names the client."),
+        settings.Duration("DRAIN_DELAY", TimeSpan.FromSeconds(5), TimeSpan.Zero, TimeSpan.FromMinutes(10),
+            "After SIGTERM `/ready` says no for so long before the listener closes; Ctrl-C does not wait."),
+        settings.Duration("DRAIN_TIMEOUT", TimeSpan.FromSeconds(60), TimeSpan.Zero, TimeSpan.FromHours(1),
+            "How long requests that run may take to end when the server stops; then they are cut."));
 }

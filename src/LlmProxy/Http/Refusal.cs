@@ -126,6 +126,12 @@ internal sealed record Refusal(int Status, string Code, string Type, string Mess
         RetryAfter = TimeSpan.FromSeconds(1),
     };
 
+    public static readonly Refusal UpstreamSuspended = new(503, "upstream_suspended", Upstream,
+        "The provider failed too often just now, and is not asked for a moment.")
+    {
+        RetryAfter = TimeSpan.FromSeconds(5),
+    };
+
     public static readonly Refusal UpstreamTimeout = new(504, "upstream_timeout", Upstream,
         "The provider did not answer in time.");
 
@@ -161,7 +167,7 @@ internal sealed record Refusal(int Status, string Code, string Type, string Mess
         OriginRequired, OriginNotAllowed, InvalidToken, ProjectInactive, ProjectExpired, EndpointNotAllowed,
         ModelNotAllowed, UsageNotMeasurable, PriceUnknown, UnknownEndpoint, MethodNotAllowed, RequestTimeout,
         RequestTooLarge, RateLimited, AllowanceSpent, InternalError, UpstreamUnreachable, UpstreamInvalid, Overloaded,
-        StoreUnavailable, UpstreamTimeout,
+        StoreUnavailable, UpstreamSuspended, UpstreamTimeout,
     ];
 
     /// <summary>

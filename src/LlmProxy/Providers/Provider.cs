@@ -12,7 +12,8 @@ internal sealed class Provider(
     ProviderTimeouts timeouts,
     ProviderConnection connection,
     bool injectsStreamUsage = false,
-    ProviderCache? cache = null)
+    ProviderCache? cache = null,
+    ProviderResilience? resilience = null)
 {
     /// <summary>The first segment of the paths that lead here.</summary>
     public string Name => name;
@@ -43,15 +44,19 @@ internal sealed class Provider(
 
     /// <summary>What of it is cached that does not say so itself.</summary>
     public ProviderCache Cache { get; } = cache ?? ProviderCache.None;
+
+    /// <summary>What is done when it fails.</summary>
+    public ProviderResilience Resilience { get; } = resilience ?? ProviderResilience.Default;
 }
 
 /// <summary>How long to wait for what.</summary>
+/// <param name="Connect">Until a connection is there.</param>
 /// <param name="Request">From the start until an answer that is no stream is complete.</param>
 /// <param name="ResponseHeader">From the request's end until the answer's headers.</param>
 /// <param name="IdleConnection">How long an unused connection is kept.</param>
 /// <param name="StreamIdle">Between two reads of a stream.</param>
 internal sealed record ProviderTimeouts(
-    TimeSpan Request, TimeSpan ResponseHeader, TimeSpan IdleConnection, TimeSpan StreamIdle);
+    TimeSpan Connect, TimeSpan Request, TimeSpan ResponseHeader, TimeSpan IdleConnection, TimeSpan StreamIdle);
 
 /// <summary>Connections to the provider.</summary>
 /// <param name="IdleConnectionsMax">How many are kept for later; <see cref="int.MaxValue"/> for any number.</param>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Polly;
 
 namespace LlmProxy.Providers;
 
@@ -9,19 +10,20 @@ namespace LlmProxy.Providers;
 /// </summary>
 internal sealed class ProviderClient : IDisposable
 {
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
-
     // Long enough to be rarely felt, short enough to follow a provider's DNS changes.
     private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(15);
 
     private readonly HttpMessageInvoker _invoker;
     private readonly int _idleConnectionsMax;
+    private readonly Circuits? _circuits;
 
     // Requests on their way, touched by request threads through Interlocked only.
     private int _running;
 
-    public ProviderClient(Provider provider)
+    public ProviderClient(Provider provider, TimeProvider clock)
     {
+        _circuits = provider.Resilience.Circuit is { } rules ? new Circuits(rules, clock) : null;
+        Budget = new RetryBudget(provider.Resilience.Retry.BudgetPercent);
         _idleConnectionsMax = provider.Connection.IdleConnectionsMax;
         _invoker = new HttpMessageInvoker(new SocketsHttpHandler
         {
@@ -30,7 +32,7 @@ internal sealed class ProviderClient : IDisposable
             UseProxy = false,
             AutomaticDecompression = DecompressionMethods.None,
             ActivityHeadersPropagator = null,
-            ConnectTimeout = ConnectTimeout,
+            ConnectTimeout = provider.Timeouts.Connect,
             PooledConnectionLifetime = ConnectionLifetime,
             PooledConnectionIdleTimeout = provider.Timeouts.IdleConnection,
             MaxConnectionsPerServer = int.MaxValue,
@@ -49,15 +51,53 @@ internal sealed class ProviderClient : IDisposable
         });
     }
 
+    /// <summary>How many requests may still be sent a second time.</summary>
+    public RetryBudget Budget { get; }
+
+    /// <summary>Circuits that let nothing through now, or only a probe.</summary>
+    public int OpenCircuits => _circuits?.CountOpen() ?? 0;
+
     /// <summary>
     /// Sends, and returns as soon as the answer's headers are there. Its failures are HttpClient's:
-    /// <see cref="HttpRequestException"/>, <see cref="OperationCanceledException"/>, whatever the content threw.
+    /// <see cref="HttpRequestException"/>, <see cref="OperationCanceledException"/>, whatever the content threw; and
+    /// <see cref="ProviderTimeoutException"/>, and <see cref="Polly.CircuitBreaker.BrokenCircuitException"/> when the
+    /// project's key has failed too often to be tried now.
     /// </summary>
     /// <param name="request">What is sent.</param>
+    /// <param name="project">Whose key it carries.</param>
     /// <param name="interim">Reads the interim answers. When this has ended, it reports nothing any more.</param>
-    /// <param name="cancelled">Ends it.</param>
+    /// <param name="cutoff">Ends it.</param>
     public async Task<HttpResponseMessage> SendAsync(
-        HttpRequestMessage request, InterimReader? interim, CancellationToken cancelled)
+        HttpRequestMessage request, Guid project, InterimReader? interim, Cutoff cutoff)
+    {
+        if (_circuits?.Of(project) is not { } circuit)
+        {
+            return await SendAsync(request, interim, cutoff);
+        }
+
+        var context = ResilienceContextPool.Shared.Get(cutoff.Token);
+        var outcome = await circuit.Pipeline.ExecuteOutcomeAsync(
+            static async (_, call) =>
+            {
+#pragma warning disable CA1031 // An outcome, of which the circuit takes note and which is thrown again below.
+                try
+                {
+                    return Outcome.FromResult(await call.Client.SendAsync(call.Request, call.Interim, call.Cutoff));
+                }
+                catch (Exception failure)
+                {
+                    return Outcome.FromException<HttpResponseMessage>(failure);
+                }
+#pragma warning restore CA1031
+            },
+            context, new Call(this, request, interim, cutoff));
+        ResilienceContextPool.Shared.Return(context);
+        outcome.ThrowIfException();
+        return outcome.Result!;
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, InterimReader? interim, Cutoff cutoff)
     {
         if (interim is not null)
         {
@@ -73,7 +113,11 @@ internal sealed class ProviderClient : IDisposable
 
         try
         {
-            return await _invoker.SendAsync(request, cancelled);
+            return await _invoker.SendAsync(request, cutoff.Token);
+        }
+        catch (OperationCanceledException failure) when (cutoff is { IsTriggered: true, Reason: CutoffReason.Timeout })
+        {
+            throw new ProviderTimeoutException(failure);
         }
         finally
         {
@@ -83,4 +127,7 @@ internal sealed class ProviderClient : IDisposable
     }
 
     public void Dispose() => _invoker.Dispose();
+
+    private readonly record struct Call(
+        ProviderClient Client, HttpRequestMessage Request, InterimReader? Interim, Cutoff Cutoff);
 }

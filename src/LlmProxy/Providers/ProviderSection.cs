@@ -35,6 +35,9 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
         var connection = ReadConnection();
         var injectsStreamUsage = ReadSwitch("inject_stream_usage");
         var cache = section.Section("cache") is { } caching ? new CacheSection(caching, complaints).Read() : null;
+        var resilience = section.Section("resilience") is { } failing
+            ? new ResilienceSection(failing, complaints).Read()
+            : null;
         section.RefuseUnknown();
         if (baseUrl is null)
         {
@@ -50,7 +53,8 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
             timeouts,
             connection,
             injectsStreamUsage,
-            cache);
+            cache,
+            resilience);
     }
 
     private BaseUrl? ReadBaseUrl(bool allowHttp)
@@ -181,6 +185,7 @@ internal sealed class ProviderSection(ConfigSection section, ConfigComplaints co
         var timeouts = section.Section("timeouts");
         var responseHeader = ReadTimeout("response_header", TimeSpan.FromMinutes(2));
         var read = new ProviderTimeouts(
+            ReadTimeout("connect", TimeSpan.FromSeconds(5)),
             ReadTimeout("request", TimeSpan.FromMinutes(10)),
             responseHeader < responseHeaderMax ? responseHeader : responseHeaderMax,
             ReadTimeout("idle_connection", TimeSpan.FromSeconds(90)),

@@ -111,6 +111,9 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, TimeProvi
     /// <summary>When the request began to leave for the provider; 0 if it never did.</summary>
     public long SentUpstream { get; set; }
 
+    /// <summary>How often the provider was asked again.</summary>
+    public int Retries { get; set; }
+
     /// <summary>The whole body left for the provider, so that it may have begun to work.</summary>
     public bool WasSentWhole { get; set; }
 

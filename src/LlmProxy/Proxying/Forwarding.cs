@@ -4,6 +4,7 @@ using LlmProxy.Providers;
 using LlmProxy.Tokens;
 using LlmProxy.Usage.Counting;
 using LlmProxy.Usage.Reading;
+using Polly.CircuitBreaker;
 
 namespace LlmProxy.Proxying;
 
@@ -44,31 +45,23 @@ internal sealed class Forwarding(
         ProviderClient client, CancellationToken revoked, CancellationToken callIsUnwanted,
         CancellationToken callIsRevoked)
     {
-        var http = exchange.Http;
         var timeouts = route.Provider.Timeouts;
         using var cutoff = new Cutoff(timeouts.Request, clock, callIsUnwanted, callIsRevoked);
         cutoff.Within(timeouts.ResponseHeader);
         exchange.Capture ??= RequestJudge.MustCapture(exchange) ? new BodyCapture() : null;
-        using var upload = UploadContent.IsNeededFor(http.Request)
-            ? new UploadContent(exchange, cutoff, timeouts.ResponseHeader, clock)
-            : null;
-        using var request = UpstreamRequest.Create(
-            exchange, route, grant.Project.ProviderKey, upload,
-            exchange.Cache is { Validates: true, Stored: var stored } ? stored : null);
-
+        using var call = new UpstreamCall(exchange, route, grant, cutoff, clock);
         HttpResponseMessage answer;
-        exchange.SentUpstream = clock.GetTimestamp();
         fill.Sending(exchange.Cache);
         try
         {
-            answer = await client.SendAsync(
-                request, InterimAnswers.ReaderFor(exchange, cutoff.Token), cutoff.Token);
+            answer = await call.SendAsync(client);
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException
-            or BadHttpRequestException)
+            or BadHttpRequestException or BrokenCircuitException)
         {
-            var refusal = RefusalFor(failure, cutoff, upload, revoked);
-            var isUnreachable = refusal == Refusal.UpstreamUnreachable || refusal == Refusal.UpstreamTimeout;
+            var refusal = RefusalFor(failure, cutoff, call.Upload, revoked);
+            var isUnreachable = refusal == Refusal.UpstreamUnreachable || refusal == Refusal.UpstreamTimeout
+                || refusal.Code == Refusal.UpstreamSuspended.Code;
             return isUnreachable && await fill.TryStandInAsync(exchange, grant, route, isUnreachable: true)
                 ? default
                 : new CallEnd(refusal);
@@ -146,7 +139,15 @@ internal sealed class Forwarding(
     private Refusal RefusalFor(
         Exception failure, Cutoff cutoff, UploadContent? upload, CancellationToken revoked)
     {
-        if (NothingWasSent(failure))
+        if (failure is BrokenCircuitException suspended)
+        {
+            exchange.SentUpstream = 0;
+            return suspended.RetryAfter is { } wait
+                ? Refusal.UpstreamSuspended with { RetryAfter = wait }
+                : Refusal.UpstreamSuspended;
+        }
+
+        if (UpstreamCall.NothingWasSent(failure))
         {
             exchange.SentUpstream = 0;
         }
@@ -165,7 +166,7 @@ internal sealed class Forwarding(
 
         return failure switch
         {
-            OperationCanceledException => Refusal.UpstreamTimeout,
+            OperationCanceledException or ProviderTimeoutException => Refusal.UpstreamTimeout,
             HttpRequestException
             {
                 HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded
@@ -173,13 +174,6 @@ internal sealed class Forwarding(
             _ => Refusal.UpstreamUnreachable,
         };
     }
-
-    /// <summary>No connection came about, so the provider has seen nothing and the allowance is not touched.</summary>
-    private static bool NothingWasSent(Exception failure) => failure is HttpRequestException
-    {
-        HttpRequestError: HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError
-            or HttpRequestError.SecureConnectionError
-    } or OperationCanceledException { InnerException: TimeoutException };
 }
 
 /// <summary>How a call to the provider ended.</summary>

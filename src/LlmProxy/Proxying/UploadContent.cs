@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using LlmProxy.Http;
+using LlmProxy.Providers;
 using LlmProxy.Usage.Reading;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -92,7 +93,7 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
             if (IsTooSlow())
             {
                 ClientFault = Refusal.RequestTimeout;
-                throw new IOException("The client sent its body too slowly.");
+                throw new UploadException("The client sent its body too slowly.", inner: null);
             }
 
             return read;
@@ -100,7 +101,7 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
         catch (BadHttpRequestException fault)
         {
             ClientFault = FailureBoundary.FaultFor(fault);
-            throw;
+            throw new UploadException(fault.Message, fault);
         }
         catch (Exception failure) when (failure is IOException or InvalidOperationException
             && !cancelled.IsCancellationRequested)
@@ -108,7 +109,7 @@ internal sealed class UploadContent(Exchange exchange, Cutoff cutoff, TimeSpan p
             // Kestrel throws a bare IOException for a chunk size beyond 31 bits, and for a control character in a
             // trailer an InvalidOperationException.
             ClientFault ??= Refusal.InvalidFraming;
-            throw;
+            throw new UploadException(failure.Message, failure);
         }
     }
 

@@ -72,6 +72,7 @@ internal sealed partial class ProxyProcess : IAsyncDisposable
             ("MANAGEMENT_TOKEN", ManagementToken),
             ("DATABASE_PATH", folder.File("llm-proxy.db")),
             ("LISTEN_ADDR", "127.0.0.1:0"),
+            ("DRAIN_DELAY", "0s"),
         ];
         if (setup.Upstream is { } upstream)
         {

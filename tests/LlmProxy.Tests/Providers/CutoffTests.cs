@@ -1,7 +1,7 @@
-using LlmProxy.Proxying;
+using LlmProxy.Providers;
 using Xunit;
 
-namespace LlmProxy.Tests.Proxying;
+namespace LlmProxy.Tests.Providers;
 
 public sealed class CutoffTests
 {

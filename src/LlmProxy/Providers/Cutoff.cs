@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace LlmProxy.Proxying;
+namespace LlmProxy.Providers;
 
 /// <summary>Why an exchange was ended before its end.</summary>
 internal enum CutoffReason

@@ -45,7 +45,8 @@ public sealed class ProviderFileTests
         Assert.Equal("GET, POST", provider.Rules.Methods);
         Assert.Equal(["/v1/chat/completions", "/v1/models/*"], provider.Endpoints.Patterns);
         Assert.True(provider.Rules.AllowsOrigin("https://app.example.com"));
-        Assert.Equal(new ProviderTimeouts(Seconds(90), Seconds(45), Seconds(20), Seconds(0.5)), provider.Timeouts);
+        Assert.Equal(
+            new ProviderTimeouts(Seconds(5), Seconds(90), Seconds(45), Seconds(20), Seconds(0.5)), provider.Timeouts);
         Assert.Equal(20, provider.Connection.IdleConnectionsMax);
     }
 
@@ -54,7 +55,8 @@ public sealed class ProviderFileTests
     {
         var provider = Given.Provider("timeouts:\nparam_whitelist: ~\nallowed_origins: null");
 
-        Assert.Equal(new ProviderTimeouts(Seconds(600), Seconds(120), Seconds(90), Seconds(120)), provider.Timeouts);
+        Assert.Equal(new ProviderTimeouts(
+            Seconds(5), Seconds(600), Seconds(120), Seconds(90), Seconds(120)), provider.Timeouts);
         Assert.Equal(1000, provider.Connection.IdleConnectionsMax);
         Assert.True(provider.Auth.IsBearer);
         Assert.False(provider.Rules.HasOrigins);

@@ -18,8 +18,11 @@ public sealed class ProvidersGuideTests
 
     [Theory]
     [InlineData("x: 1\napis: {}", 2)]
-    [InlineData("apis: {a: {x: 1}}", 11)]
-    [InlineData("apis: {a: {timeouts: {x: 1}}}", 5)]
+    [InlineData("apis: {a: {x: 1}}", 12)]
+    [InlineData("apis: {a: {timeouts: {x: 1}}}", 6)]
+    [InlineData("apis: {a: {resilience: {x: 1}}}", 2)]
+    [InlineData("apis: {a: {resilience: {circuit_breaker: {x: 1}}}}", 4)]
+    [InlineData("apis: {a: {resilience: {retries: {x: 1}}}}", 3)]
     [InlineData("apis: {a: {connection: {x: 1}}}", 2)]
     [InlineData("apis: {a: {cache: {x: 1}}}", 2)]
     [InlineData("apis: {a: {cache: {post: [{x: 1}]}}}", 3)]

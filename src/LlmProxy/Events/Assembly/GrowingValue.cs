@@ -307,7 +307,7 @@ internal sealed class GrowingValue(GrowthRule rule, ByteBudget budget) : IDispos
 
     private void MergeFirst(ReadOnlySpan<byte> raw)
     {
-        if (IsEmpty)
+        if (IsEmpty || _bytes.Span.SequenceEqual("0"u8))
         {
             Set(raw);
         }

@@ -8,7 +8,7 @@ internal enum Growth : byte
     /// <summary>The last one counts, but nothing (null, "", [] or {}) does not replace something.</summary>
     Last,
 
-    /// <summary>The first one that is something counts.</summary>
+    /// <summary>The first one that is something, and not 0, counts.</summary>
     First,
 
     /// <summary>It is always written in the same way.</summary>

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
+using CsCheck;
 using LlmProxy.Events.Assembly;
 using Xunit;
 using ZstdSharp;
@@ -60,6 +61,23 @@ public sealed class AnswerAssemblerTests
 
             Assert.Equal(Streams.Assemble(plain)?.Json, answer?.Json);
         }
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("deflate")]
+    [InlineData("br")]
+    [InlineData("zstd")]
+    public void A_compressed_stream_that_is_changed_never_throws(string coding)
+    {
+        var compressed = Compress(Streams.Bytes("message-tool"), coding);
+        Gen.Select(Gen.Int[0, compressed.Length - 1], Gen.Byte, Gen.Int[1, 300]).Sample(
+            (at, wrong, size) =>
+            {
+                byte[] changed = [.. compressed[..at], wrong, .. compressed[(at + 1)..]];
+                Streams.Assemble(changed.Chunk(size), coding);
+            },
+            iter: 1000, threads: 2);
     }
 
     [Fact]
@@ -168,7 +186,6 @@ public sealed class AnswerAssemblerTests
     [InlineData("""{"choices":[{"index":#,"delta":{"content":"x"}}]}""")]
     [InlineData("""{"choices":[{"index":0,"delta":{"tool_calls":[{"index":#,"id":"#"}]}}]}""")]
     [InlineData("""{"choices":[{"index":0,"delta":{"tool_calls":[{"id":"#","function":{"name":"x"}}]}}]}""")]
-    [InlineData("""{"choices":[{"index":0,"delta":{"m#":1}}]}""")]
     [InlineData("""{"choices":[{"index":0,"delta":{"content":[{"type":"t#"}]}}]}""")]
     [InlineData("""{"choices":[{"index":0,"delta":{"reasoning_details":[{"type":"t#","index":#}]}}]}""")]
     [InlineData("""{"type":"response.output_item.added","output_index":#,"item":{"type":"message"}}""")]
@@ -182,6 +199,18 @@ public sealed class AnswerAssemblerTests
 
         Assert.True(answer.IsTruncated || answer.IsFaulty);
         Assert.InRange(CountOf(JsonNode.Parse(answer.Json)!), 1000, 1024);
+    }
+
+    [Fact]
+    public void Members_that_are_not_known_are_bounded()
+    {
+        var stream = string.Concat(Enumerable.Range(0, 1000).Select(static number =>
+            Streams.Chunk($"{{\"m{number}\":1}}")));
+
+        var answer = Streams.Assemble(stream)!;
+
+        Assert.True(answer.IsTruncated);
+        Assert.Equal(GrowingValue.MembersMax, CountOf(JsonNode.Parse(answer.Json)!));
     }
 
     [Fact]

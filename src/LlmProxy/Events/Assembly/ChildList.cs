@@ -50,40 +50,41 @@ internal struct ChildList
     /// <summary>The last one of that place.</summary>
     public GrowingValue? Find(int index)
     {
-        var children = Span;
-        if (_recent < children.Length && children[_recent].Index == index && IsLastOfItsPlace(_recent))
+        if (_recent < _count && _children![_recent].Index == index && IsLastOfItsPlace(_recent))
         {
-            return children[_recent];
+            return _children[_recent];
         }
 
-        for (var at = children.Length - 1; at >= 0; at--)
+        var at = EndOf(index) - 1;
+        if (at < 0 || _children![at].Index != index)
         {
-            if (children[at].Index == index)
-            {
-                _recent = at;
-                return children[at];
-            }
+            return null;
         }
 
-        return null;
+        _recent = at;
+        return _children[at];
     }
 
     public GrowingValue Add(GrowingValue child) => Insert(_count, child);
 
     /// <summary>After those of the same place and before those of later ones.</summary>
-    public GrowingValue AddByIndex(GrowingValue child)
-    {
-        var at = _count;
-        while (at > 0 && _children![at - 1].Index > child.Index)
-        {
-            at--;
-        }
-
-        return Insert(at, child);
-    }
+    public GrowingValue AddByIndex(GrowingValue child) => Insert(EndOf(child.Index), child);
 
     private readonly bool IsLastOfItsPlace(int at) =>
         at + 1 == _count || _children![at + 1].Index != _children[at].Index;
+
+    /// <summary>How many there are up to that place.</summary>
+    private readonly int EndOf(int index)
+    {
+        var (low, high) = (0, _count);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = _children![middle].Index <= index ? (middle + 1, high) : (low, middle);
+        }
+
+        return low;
+    }
 
     private GrowingValue Insert(int at, GrowingValue child)
     {

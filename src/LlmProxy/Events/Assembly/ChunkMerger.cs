@@ -85,7 +85,7 @@ internal sealed class ChunkMerger(GrowthRule rule, ByteBudget budget) : IAnswerM
         var choice = GrowthRule.Fields(
             ("delta", delta), ("logprobs", logprobs), ("token_ids", GrowthRule.List));
         return GrowthRule.Fields(
-            ("object", GrowthRule.Fixed("\"chat.completion\"")),
+            ("object", GrowthRule.Fixed("\"chat.completion\"")), ("created", GrowthRule.First),
             ("choices", GrowthRule.Elements(Growth.Choices, choice)),
             ("obfuscation", GrowthRule.Dropped));
     }
@@ -99,7 +99,7 @@ internal sealed class ChunkMerger(GrowthRule rule, ByteBudget budget) : IAnswerM
             ("text", GrowthRule.Text), ("logprobs", logprobs), ("token_ids", GrowthRule.List),
             ("reasoning", GrowthRule.Text), ("reasoning_content", GrowthRule.Text));
         return GrowthRule.Fields(
-            ("object", GrowthRule.Fixed("\"text_completion\"")),
+            ("object", GrowthRule.Fixed("\"text_completion\"")), ("created", GrowthRule.First),
             ("choices", GrowthRule.Elements(Growth.Choices, choice)),
             ("obfuscation", GrowthRule.Dropped));
     }

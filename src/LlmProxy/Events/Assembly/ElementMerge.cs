@@ -5,6 +5,9 @@ namespace LlmProxy.Events.Assembly;
 /// <summary>Takes the objects of a list into those that they go on with.</summary>
 internal static class ElementMerge
 {
+    // So many calls may grow side by side without saying their index.
+    private const int RecentCalls = 16;
+
     public static void Into(GrowingValue list, ref Utf8JsonReader reader, ReadOnlySpan<byte> json, bool isWhole)
     {
         if (!list.Enters(JsonTokenType.StartArray, ref reader, json, isWhole))
@@ -70,7 +73,8 @@ internal static class ElementMerge
             return facts.HasName || last is null ? calls.Add(calls.Children.Length) : last;
         }
 
-        foreach (var call in calls.Children)
+        var recent = calls.Children[Math.Max(0, calls.Children.Length - RecentCalls)..];
+        foreach (var call in recent)
         {
             if (facts.Id.SequenceEqual(IdOf(call)))
             {
@@ -83,9 +87,10 @@ internal static class ElementMerge
 
     private static GrowingValue? Detail(GrowingValue details, in ElementFacts facts)
     {
-        var last = details.Children.IsEmpty ? null : details.Children[^1];
+        var last = facts.HasIndex ? details.FindElement(facts.Index)
+            : details.Children.IsEmpty ? null
+            : details.Children[^1];
         return last is not null
-            && (!facts.HasIndex || facts.Index == last.Index)
             && JsonText.TryUnquote(last.Find("type"u8) is { } type ? type.Bytes : default, out var name)
             && name.SequenceEqual(facts.Type)
             && !IsOther(IdOf(last), facts.Id)

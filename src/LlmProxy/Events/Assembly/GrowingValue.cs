@@ -9,8 +9,11 @@ namespace LlmProxy.Events.Assembly;
 /// </summary>
 internal sealed class GrowingValue(GrowthRule rule, ByteBudget budget) : IDisposable
 {
-    /// <summary>More members or elements than that are left out.</summary>
-    public const int ChildrenMax = 1024;
+    /// <summary>More elements than that are left out.</summary>
+    public const int ElementsMax = 1024;
+
+    /// <summary>More members than that are left out. They are searched one by one, and no API has half as many.</summary>
+    public const int MembersMax = 128;
 
     // What an object of this class takes, roughly: a stream of tiny members must not cost more than one of text.
     private const int ChildBytes = 64;
@@ -261,7 +264,7 @@ internal sealed class GrowingValue(GrowthRule rule, ByteBudget budget) : IDispos
             return member;
         }
 
-        if (!HasRoomForChild(name.Length))
+        if (!HasRoomForChild(MembersMax, name.Length))
         {
             return null;
         }
@@ -279,14 +282,14 @@ internal sealed class GrowingValue(GrowthRule rule, ByteBudget budget) : IDispos
     /// <summary>A new element, after those of the same place; null when there is no room or no such place.</summary>
     public GrowingValue? Add(int index)
     {
-        if (index is < 0 or >= ChildrenMax)
+        if (index is < 0 or >= ElementsMax)
         {
             budget.IsFaulty = true;
             return null;
         }
 
         BecomeContainer();
-        return HasRoomForChild(nameLength: 0)
+        return HasRoomForChild(ElementsMax, nameLength: 0)
             ? _children.AddByIndex(new GrowingValue(rule.Of!, budget) { Index = index })
             : null;
     }
@@ -307,7 +310,7 @@ internal sealed class GrowingValue(GrowthRule rule, ByteBudget budget) : IDispos
 
     private void MergeFirst(ReadOnlySpan<byte> raw)
     {
-        if (IsEmpty)
+        if (IsEmpty || _bytes.Span.SequenceEqual("0"u8))
         {
             Set(raw);
         }
@@ -357,9 +360,9 @@ internal sealed class GrowingValue(GrowthRule rule, ByteBudget budget) : IDispos
         }
     }
 
-    private bool HasRoomForChild(int nameLength)
+    private bool HasRoomForChild(int childrenMax, int nameLength)
     {
-        if (_children.Span.Length < ChildrenMax
+        if (_children.Span.Length < childrenMax
             && budget.TryTake(ChildBytes + nameLength, nameLength <= ByteBudget.ShortBytesMax))
         {
             return true;

@@ -8,7 +8,7 @@ internal enum Growth : byte
     /// <summary>The last one counts, but nothing (null, "", [] or {}) does not replace something.</summary>
     Last,
 
-    /// <summary>The first one that is something counts.</summary>
+    /// <summary>The first one that is something, and not 0, counts.</summary>
     First,
 
     /// <summary>It is always written in the same way.</summary>
@@ -29,7 +29,7 @@ internal enum Growth : byte
     /// <summary>A list of tool calls: <c>index</c>, <c>id</c> and <c>name</c> tell which one is meant.</summary>
     Calls,
 
-    /// <summary>A list of objects that go on with the last one while <c>index</c> and <c>type</c> are its.</summary>
+    /// <summary>A list of objects that go on with the last one of their <c>index</c> and <c>type</c>.</summary>
     Details,
 
     /// <summary>A list of objects that is always whole, or changed by place.</summary>

@@ -22,5 +22,6 @@ internal interface IAnswerMerger : IDisposable
     /// <summary>Why the model stopped: one for each choice that says so.</summary>
     IReadOnlyList<string> ReadFinishReasons();
 
+    /// <summary>Writes the object; nothing, when no event has said anything of it.</summary>
     void WriteTo(ref PooledBytes output);
 }

@@ -33,14 +33,14 @@ internal sealed class MessageMerger(ByteBudget budget) : IAnswerMerger
         }
         else if (type.SequenceEqual("message_start"u8))
         {
-            _message.Merge(fields["message"u8], isWhole: true);
+            MergeObject(fields["message"u8], isWhole: true);
         }
         else if (type.SequenceEqual("message_delta"u8))
         {
-            _message.Merge(fields["delta"u8], isWhole: false);
+            MergeObject(fields["delta"u8], isWhole: false);
             MergeMembers(_message, json);
         }
-        else if (type.SequenceEqual("error"u8))
+        else if (AnswerApis.IsError(fields))
         {
             MergeMembers(_message, json);
         }
@@ -70,6 +70,18 @@ internal sealed class MessageMerger(ByteBudget budget) : IAnswerMerger
             ("partial_json", GrowthRule.JsonText("input")), ("citations", GrowthRule.List));
         return GrowthRule.Fields(
             ("content", GrowthRule.Elements(Growth.Places, block)), ("usage", GrowthRule.Fields()));
+    }
+
+    private void MergeObject(ReadOnlySpan<byte> json, bool isWhole)
+    {
+        if (json is [(byte)'{', ..])
+        {
+            _message.Merge(json, isWhole);
+        }
+        else
+        {
+            budget.IsFaulty = true;
+        }
     }
 
     private GrowingValue? Block(in EventFields fields)

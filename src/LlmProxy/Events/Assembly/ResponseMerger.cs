@@ -28,14 +28,13 @@ internal sealed class ResponseMerger(ByteBudget budget) : IAnswerMerger
     {
         var fields = EventFields.Of(json);
         var type = fields.TextOf("type"u8);
-        if (type.SequenceEqual("error"u8))
-        {
-            MergeError(fields);
-            return;
-        }
-
         if (!type.StartsWith("response."u8))
         {
+            if (AnswerApis.IsError(fields))
+            {
+                MergeError(fields);
+            }
+
             return;
         }
 
@@ -45,7 +44,7 @@ internal sealed class ResponseMerger(ByteBudget budget) : IAnswerMerger
             // By far the most.
             Append(Part(fields, "\"output_text\""u8), "text"u8, fields, isWhole: false);
         }
-        else if (!fields["response"u8].IsEmpty)
+        else if (fields["response"u8] is [(byte)'{', ..])
         {
             MergeResponse(fields["response"u8], isLast: IsLast(name));
         }

@@ -7,10 +7,11 @@ namespace LlmProxy.Dispatching.Sinks;
 /// What was said in one direction of an exchange, whatever the API: chat completions, completions, responses or
 /// Anthropic's messages. A body that is none of these is one turn that holds all of it as text.
 /// </summary>
-/// <param name="Instructions">What the API takes apart from the messages: Anthropic's <c>system</c>, <c>instructions</c>.</param>
+/// <param name="Instructions">What APIs take apart from the messages: <c>system</c>, <c>instructions</c>.</param>
 /// <param name="Turns">In the order of the body.</param>
 /// <param name="IsWhole">Nobody knew the body's form: the one turn is the body as it was.</param>
-internal sealed record Conversation(IReadOnlyList<TurnPart> Instructions, IReadOnlyList<Turn> Turns, bool IsWhole = false)
+internal sealed record Conversation(
+    IReadOnlyList<TurnPart> Instructions, IReadOnlyList<Turn> Turns, bool IsWhole = false)
 {
     /// <summary>The request's; null when no body was kept.</summary>
     public static Conversation? OfRequest(ExchangeEvent exchange) =>

@@ -24,7 +24,9 @@ internal static class ConversationReader
                 ReadInput(body.Member("prompt")),
             _ => null,
         };
-        return turns?.ToList() is { Count: > 0 } read ? new Conversation([.. PartReader.Read(instructions)], read) : null;
+        return turns?.ToList() is { Count: > 0 } read
+            ? new Conversation([.. PartReader.Read(instructions)], read)
+            : null;
     }
 
     /// <summary>Null for a body of another form.</summary>
@@ -36,7 +38,12 @@ internal static class ConversationReader
                 body.Member("choices").Items().Select(ReadChoice),
             _ when body.Member("output").ValueKind == JsonValueKind.Array => [ReadOutput(body)],
             _ when body.Member("content").ValueKind == JsonValueKind.Array && body.Member("role").Text() is { } role =>
-                [new Turn(role, [.. PartReader.Read(body.Member("content"))]) { FinishReason = body.TextOf("stop_reason") }],
+            [
+                new Turn(role, [.. PartReader.Read(body.Member("content"))])
+                {
+                    FinishReason = body.TextOf("stop_reason"),
+                },
+            ],
             _ => null,
         };
         return turns?.ToList() is { Count: > 0 } read ? new Conversation([], read) : null;

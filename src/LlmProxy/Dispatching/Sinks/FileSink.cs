@@ -43,6 +43,11 @@ internal sealed class FileSink : ISink
         try
         {
             var full = Path.GetFullPath(path);
+            if (Directory.Exists(full) || Path.EndsInDirectorySeparator(full))
+            {
+                throw new IOException("It is a folder.");
+            }
+
             Directory.CreateDirectory(Path.GetDirectoryName(full) ?? "/");
             held = OpenStream($"{full}.lock", FileShare.None);
             var sink = new FileSink(full, rotation, held);
@@ -57,7 +62,8 @@ internal sealed class FileSink : ISink
         }
     }
 
-    public Task<IReadOnlyList<DeliveryOutcome>> DeliverAsync(IReadOnlyList<EventRecord> batch, CancellationToken stop) =>
+    public Task<IReadOnlyList<DeliveryOutcome>> DeliverAsync(
+        IReadOnlyList<EventRecord> batch, CancellationToken stop) =>
         Task.Run<IReadOnlyList<DeliveryOutcome>>(() => Deliver(batch), stop);
 
     public async ValueTask DisposeAsync()

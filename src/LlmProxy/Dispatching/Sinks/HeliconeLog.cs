@@ -5,8 +5,8 @@ namespace LlmProxy.Dispatching.Sinks;
 
 /// <summary>
 /// An exchange as Helicone's manual logger has it. What the page of <see cref="HeliconeSink"/> leaves open was read in
-/// Helicone's source (https://github.com/Helicone/helicone, worker/src/lib: models/AsyncLog.ts, dbLogger/DBLoggable.ts):
-/// both <c>json</c> members must be there, no time may be negative, none may end before it starts.
+/// Helicone's source (https://github.com/Helicone/helicone, <c>AsyncLog.ts</c> and <c>DBLoggable.ts</c> in
+/// worker/src/lib): both <c>json</c> members must be there, and no exchange may end before it starts.
 /// </summary>
 internal static class HeliconeLog
 {
@@ -94,7 +94,8 @@ internal static class HeliconeLog
             }
         }
 
-        if (exchange.Usage is { } usage && !answer.Member("usage").IsThere() && !answer.Member("usageMetadata").IsThere())
+        var isCounted = answer.Member("usage").IsThere() || answer.Member("usageMetadata").IsThere();
+        if (exchange.Usage is { } usage && !isCounted)
         {
             WriteUsage(json, exchange.Provider, usage);
         }

@@ -7,7 +7,7 @@ namespace LlmProxy.Dispatching.Sinks;
 
 /// <summary>
 /// Whose exchange it was: <c>meta</c>, which Helicone reads as if they were headers
-/// (https://docs.helicone.ai/helicone-headers/header-directory). A client's own <c>Helicone-…</c> headers are handed on.
+/// (https://docs.helicone.ai/helicone-headers/header-directory). Those of the client's own are handed on.
 /// </summary>
 internal static class HeliconeMeta
 {
@@ -90,7 +90,7 @@ internal static class HeliconeMeta
         return new Guid(hash, bigEndian: true).ToString();
     }
 
-    /// <summary>Helicone makes headers of these, and one with a letter beyond Latin-1 would fail the whole request.</summary>
+    /// <summary>Helicone makes headers of these, and a letter beyond Latin-1 would fail the whole request.</summary>
     private static string HeaderText(string value) =>
         value.AsSpan().ContainsAnyExceptInRange(' ', 'ÿ') || value.AsSpan().ContainsAnyInRange('\u007F', '\u009F')
             ? Uri.EscapeDataString(value)

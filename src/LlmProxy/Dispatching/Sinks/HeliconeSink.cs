@@ -55,7 +55,8 @@ internal sealed class HeliconeSink(SinkPost post, Uri address, SinkHeader creden
         return ValueTask.CompletedTask;
     }
 
-    private async Task<(DeliveryOutcome Outcome, bool ConcernsAll)> SendAsync(EventRecord record, CancellationToken stop)
+    private async Task<(DeliveryOutcome Outcome, bool ConcernsAll)> SendAsync(
+        EventRecord record, CancellationToken stop)
     {
         if (record.Parse() is not { } exchange)
         {
@@ -74,7 +75,7 @@ internal sealed class HeliconeSink(SinkPost post, Uri address, SinkHeader creden
             : (answer.Outcome, answer.ConcernsAll);
     }
 
-    /// <summary>The address with the provider's route, if it is Helicone's own path; else as it was configured.</summary>
+    /// <summary>With the provider's route, if the path is Helicone's own; else as it was configured.</summary>
     private Uri AddressFor(ExchangeEvent exchange)
     {
         const string Tail = "/v1/log";

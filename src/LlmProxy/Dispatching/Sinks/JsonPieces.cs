@@ -35,7 +35,8 @@ internal static class JsonPieces
     }
 
     /// <summary>The pieces with commas between them, in an envelope.</summary>
-    public static byte[] Join(ReadOnlySpan<byte> head, IEnumerable<ReadOnlyMemory<byte>> pieces, ReadOnlySpan<byte> tail)
+    public static byte[] Join(
+        ReadOnlySpan<byte> head, IEnumerable<ReadOnlyMemory<byte>> pieces, ReadOnlySpan<byte> tail)
     {
         var buffer = new ArrayBufferWriter<byte>(64 * 1024);
         buffer.Write(head);
@@ -51,7 +52,7 @@ internal static class JsonPieces
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>The member, or an undefined element: of what is no object, or has no such member, or null there.</summary>
+    /// <summary>The member; undefined for what is no object, has no such member, or has null there.</summary>
     public static JsonElement Member(this JsonElement element, string name)
     {
         try

@@ -10,7 +10,8 @@ internal static class LunaryMessages
 {
     private static readonly string[] Members =
     [
-        "role", "content", "audio", "refusal", "reasoning_content", "function_call", "tool_calls", "tool_call_id", "name",
+        "role", "content", "audio", "refusal", "reasoning_content", "function_call", "tool_calls", "tool_call_id",
+        "name",
     ];
 
     /// <param name="json">Where it is written to.</param>
@@ -96,7 +97,9 @@ internal static class LunaryMessages
 
     private static void WriteMembers(Utf8JsonWriter json, Turn turn)
     {
-        foreach (var (name, value) in turn.Source.Members().Where(static member => Members.Contains(member.Name, StringComparer.Ordinal)))
+        var known = turn.Source.Members()
+            .Where(static member => Members.Contains(member.Name, StringComparer.Ordinal));
+        foreach (var (name, value) in known)
         {
             json.WritePropertyName(name);
             json.WriteRaw(value);

@@ -9,6 +9,15 @@ namespace LlmProxy.Dispatching.Sinks;
 /// </summary>
 internal static class LunaryMetadata
 {
+    // Lunary writes snake_case in camelCase, and so may a client.
+    private static readonly HashSet<string> Ours = new[]
+    {
+        "request_id", "project_id", "token_id", "provider", "operation", "method", "path", "outcome", "refusal",
+        "reason", "cache", "cost_usd", "client_ip", "response_id", "response_model", "service_tier", "status",
+        "stream", "duration_ms", "time_to_first_byte_ms", "truncated", "usage_source", "reasoning_tokens",
+        "finish_reasons",
+    }.Select(Folded).ToHashSet(StringComparer.Ordinal);
+
     public static void Write(Utf8JsonWriter json, ExchangeEvent exchange, JsonElement ofClient)
     {
         json.WriteStartObject("metadata"u8);
@@ -39,11 +48,14 @@ internal static class LunaryMetadata
             json.WriteEndArray();
         }
 
-        // The client's own come behind a prefix, so that none can pass for one of ours.
+        // As the SDK takes it over; but nothing of a client's passes for one of ours.
         foreach (var (name, value) in ofClient.Members().Where(static member => IsSimple(member.Value)))
         {
-            json.WritePropertyName($"client_{name}");
-            json.WriteRaw(value);
+            if (!Ours.Contains(Folded(name)))
+            {
+                json.WritePropertyName(name);
+                json.WriteRaw(value);
+            }
         }
 
         json.WriteEndObject();
@@ -76,6 +88,11 @@ internal static class LunaryMetadata
             json.WriteNumber(name, number);
         }
     }
+
+    private static string Folded(string name) =>
+        name.Replace("_", string.Empty, StringComparison.Ordinal)
+            .Replace("-", string.Empty, StringComparison.Ordinal)
+            .ToUpperInvariant();
 
     private static bool IsSimple(JsonElement value) =>
         value.ValueKind is JsonValueKind.String or JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False;

@@ -49,7 +49,8 @@ internal static class LunaryRun
         }
 
         json.WriteEndObject();
-        json.WriteText("userId", request.TextOf("user", "safety_identifier") ?? request.Member("metadata").TextOf("user_id"));
+        json.WriteText(
+            "userId", request.TextOf("user", "safety_identifier") ?? request.Member("metadata").TextOf("user_id"));
         WriteTags(json, exchange);
         LunaryMetadata.Write(json, exchange, request.Member("metadata"));
         json.WriteEndObject();
@@ -100,7 +101,8 @@ internal static class LunaryRun
         json.WriteString("event"u8, name);
         json.WriteString("type"u8, Type);
         json.WriteString("runId"u8, exchange.EventId);
-        json.WriteString("timestamp"u8, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+        json.WriteString(
+            "timestamp"u8, time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
         json.WriteString("runtime"u8, Runtime);
     }
 

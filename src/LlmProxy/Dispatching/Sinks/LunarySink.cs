@@ -43,7 +43,8 @@ internal sealed class LunarySink(SinkPost post, Uri address, SinkHeader credenti
     }
 
     /// <summary>An exchange is accepted when none of its events failed, and at least one is mentioned.</summary>
-    private static IReadOnlyList<DeliveryOutcome> Judge(Dictionary<string, bool>? results, IReadOnlyList<string> runs) =>
+    private static IReadOnlyList<DeliveryOutcome> Judge(
+        Dictionary<string, bool>? results, IReadOnlyList<string> runs) =>
         [.. runs.Select(run => results switch
         {
             // Something else answers there; to believe it would be to lose everything.

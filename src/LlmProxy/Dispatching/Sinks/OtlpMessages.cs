@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace LlmProxy.Dispatching.Sinks;
 
-/// <summary>Messages in the form of the GenAI conventions, written as OTLP's values: lists of <c>AnyValue</c>.</summary>
+/// <summary>Messages in the form of the GenAI conventions, written as values of OTLP's.</summary>
 internal static class OtlpMessages
 {
     public static void Write(Utf8JsonWriter json, IReadOnlyList<Turn> turns)

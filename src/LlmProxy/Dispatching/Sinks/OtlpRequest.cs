@@ -48,7 +48,8 @@ internal static class OtlpRequest
         attributes.Add(
             "gen_ai.request.reasoning.level",
             body.TextOf("reasoning_effort") ?? body.Member("reasoning").TextOf("effort"));
-        var format = body.Member("response_format").TextOf("type") ?? body.Member("text").Member("format").TextOf("type");
+        var format = body.Member("response_format").TextOf("type")
+            ?? body.Member("text").Member("format").TextOf("type");
         attributes.Add("gen_ai.output.type", format switch
         {
             "json_object" or "json_schema" => "json",

@@ -77,7 +77,11 @@ internal sealed class OtlpSink : ISink
         }
 
         var logged = await SendAsync(
-            _logs, OtlpEnvelope.OfLogs(recorded.Select(index => logs[index]!)), "rejectedLogRecords", recorded.Count, stop);
+            _logs,
+            OtlpEnvelope.OfLogs(recorded.Select(index => logs[index]!)),
+            "rejectedLogRecords",
+            recorded.Count,
+            stop);
         var outcome = logged with { Reason = logged.Reason is { } reason ? $"logs: {reason}" : null };
         var said = Slices.Same(outcome, recorded.Count);
         return [.. slice.Select(index =>

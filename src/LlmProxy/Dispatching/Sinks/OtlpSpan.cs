@@ -46,7 +46,9 @@ internal static class OtlpSpan
     public static void WriteIds(Utf8JsonWriter json, string eventId)
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(eventId));
-        var trace = Guid.TryParse(eventId, out var id) && id != Guid.Empty ? id.ToByteArray(bigEndian: true) : hash[..16];
+        var trace = Guid.TryParse(eventId, out var id) && id != Guid.Empty
+            ? id.ToByteArray(bigEndian: true)
+            : hash[..16];
         json.WriteString("traceId"u8, Convert.ToHexStringLower(trace));
         json.WriteString("spanId"u8, Convert.ToHexStringLower(hash.AsSpan(16, 8)));
     }

@@ -28,7 +28,8 @@ internal static class PartReader
             },
         ],
         "reasoning" => item.Member("summary").Items().Concat(item.Member("content").Items())
-            .Select(static piece => new TurnPart(PartKind.Reasoning) { Text = piece.TextOf("text") ?? piece.TextOrRaw() }),
+            .Select(static piece =>
+                new TurnPart(PartKind.Reasoning) { Text = piece.TextOf("text") ?? piece.TextOrRaw() }),
         _ => [Unknown(item)],
     };
 

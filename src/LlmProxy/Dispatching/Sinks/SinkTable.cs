@@ -98,6 +98,7 @@ internal sealed record SinkHeader(string Name, Secret Value)
         var trimmed = value.Trim();
         return trimmed.Length > 0 && !trimmed.AsSpan().ContainsAnyExceptInRange(' ', '~')
             ? trimmed
-            : throw new StartFailure("--api-key: has a control character or one beyond ASCII, which no header may have.");
+            : throw new StartFailure(
+                "--api-key: has a control character or one beyond ASCII, which headers cannot have.");
     }
 }

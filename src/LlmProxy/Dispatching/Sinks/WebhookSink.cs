@@ -13,7 +13,8 @@ internal sealed class WebhookSink(SinkPost post, Uri address, WebhookKey key, Ti
 {
     private static readonly Slices Slices = new(bytesMax: 8 * 1024 * 1024, eventsMax: 1000);
 
-    public Task<IReadOnlyList<DeliveryOutcome>> DeliverAsync(IReadOnlyList<EventRecord> batch, CancellationToken stop) =>
+    public Task<IReadOnlyList<DeliveryOutcome>> DeliverAsync(
+        IReadOnlyList<EventRecord> batch, CancellationToken stop) =>
         Slices.SendAsync(
             [.. batch.Select(static record => record.Parse() is null ? null : record.Json.ToArray())],
             slice => SendAsync([.. slice.Select(index => batch[index].Json)], stop));
@@ -55,7 +56,7 @@ internal sealed class WebhookKey
 
     private WebhookKey(byte[] key) => _key = key;
 
-    /// <summary><c>whsec_</c> and base64, as the specification writes keys down; anything else is the key itself.</summary>
+    /// <summary><c>whsec_</c> and base64, as the specification has it; anything else is the key itself.</summary>
     /// <exception cref="Settings.StartFailure">It begins with <c>whsec_</c>, and base64 does not follow.</exception>
     public static WebhookKey Parse(Secrets.Secret key)
     {

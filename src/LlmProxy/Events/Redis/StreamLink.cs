@@ -78,6 +78,8 @@ internal sealed class StreamLink(
         }
         catch (RedisServerException refused)
         {
+            // It is there: whoever does not take this for being away may ask for something else at once.
+            Volatile.Write(ref _triedAt, 0);
             return new StreamAnswer<T>(false, default, WordOf(refused));
         }
         catch (Exception failure) when (failure is RedisException or TimeoutException or ObjectDisposedException)

@@ -5,7 +5,7 @@ namespace LlmProxy.Events;
 /// <summary>What becomes of events, as metrics.</summary>
 internal sealed class EventMetrics : IDisposable
 {
-    private readonly Meter _meter = new("LlmProxy.Events");
+    private readonly Meter _meter;
     private readonly Counter<long> _published;
     private readonly Counter<long> _dropped;
     private readonly Counter<long> _sent;
@@ -19,6 +19,7 @@ internal sealed class EventMetrics : IDisposable
 
     public EventMetrics()
     {
+        _meter = new Meter(new MeterOptions("LlmProxy.Events") { Scope = this });
         _published = _meter.CreateCounter<long>(
             "llm_proxy.events.published", "{event}", "Events that were given to the subscribers.");
         _dropped = _meter.CreateCounter<long>(

@@ -129,6 +129,11 @@ internal sealed class RedisPublisher(
         }
 
         _isAway = !tail.Link.IsUp;
+        if (_isAway)
+        {
+            Cover();
+        }
+
         return true;
     }
 

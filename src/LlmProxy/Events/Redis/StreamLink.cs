@@ -18,8 +18,6 @@ internal sealed class StreamLink(
 {
     private const int RefusalLettersMax = 24;
 
-    private static readonly TimeSpan TryPause = TimeSpan.FromSeconds(1);
-
     private readonly SemaphoreSlim _connecting = new(1, 1);
 
     // What Redis last refused, by what it was asked: said once, not every time.
@@ -28,9 +26,15 @@ internal sealed class StreamLink(
     private volatile ConnectionMultiplexer? _connection;
     private volatile bool _isUp;
     private bool _wasSaidToBeAway;
+
+    // Why no connection comes about, when Redis has said so.
+    private volatile string? _obstacle;
     private long _triedAt;
 
     public TimeSpan AnswerBound { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Between two attempts while Redis is away.</summary>
+    public TimeSpan TryPause { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Redis did the last thing it was asked.</summary>
     public bool IsUp => _isUp;
@@ -64,7 +68,7 @@ internal sealed class StreamLink(
             var database = (_connection ?? await ConnectAsync(stop)).GetDatabase();
             if (!_isUp)
             {
-                await database.PingAsync().WaitAsync(TryPause, time, stop);
+                await database.PingAsync().WaitAsync(AnswerBound, time, stop);
             }
 
             asked = question(database, state);
@@ -74,6 +78,8 @@ internal sealed class StreamLink(
         }
         catch (RedisServerException refused)
         {
+            // It is there: whoever does not take this for being away may ask for something else at once.
+            Volatile.Write(ref _triedAt, 0);
             return new StreamAnswer<T>(false, default, WordOf(refused));
         }
         catch (Exception failure) when (failure is RedisException or TimeoutException or ObjectDisposedException)
@@ -157,6 +163,8 @@ internal sealed class StreamLink(
 
             // INFO, which is read only once, counts as one.
             options.AllowAdmin = true;
+            options.ConnectionAttemptCompleted += (_, attempt) =>
+                _obstacle = attempt.IsSuccess ? null : ObstacleOf(attempt.Exception) ?? _obstacle;
             return _connection = await ConnectionMultiplexer.ConnectAsync(options);
         }
         finally
@@ -197,17 +205,13 @@ internal sealed class StreamLink(
             : refused.Kind.ToString();
     }
 
-    private static string ReasonOf(Exception failure)
-    {
-        for (var cause = failure; cause is not null; cause = cause.InnerException)
-        {
-            if (cause.Message.Contains("NOAUTH", StringComparison.Ordinal)
-                || cause.Message.Contains("WRONGPASS", StringComparison.Ordinal))
-            {
-                return "it refuses the user name or the password: see REDIS_URL or REDIS_PASSWORD";
-            }
-        }
+    private string ReasonOf(Exception failure) =>
+        _obstacle ?? (failure is TimeoutException ? "no answer in time" : "no connection");
 
-        return failure is TimeoutException ? "no answer in time" : "no connection";
-    }
+    private static string? ObstacleOf(Exception? failure) =>
+        failure?.Message is not { } text ? null
+        : text.Contains("NOAUTH", StringComparison.Ordinal) || text.Contains("WRONGPASS", StringComparison.Ordinal)
+            ? "it refuses the user name or the password: see REDIS_URL or REDIS_PASSWORD"
+        : text.Contains("NOPERM", StringComparison.Ordinal) ? "its user may not do what is needed: NOPERM"
+        : null;
 }

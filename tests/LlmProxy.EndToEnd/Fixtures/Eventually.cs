@@ -29,7 +29,8 @@ internal static class Eventually
     }
 
     /// <summary>Asks again and again until the condition holds for the answer, which is handed back.</summary>
-    public static async Task<T> AnswersAsync<T>(Func<Task<T>> ask, Func<T, bool> condition, string what)
+    public static async Task<T> AnswersAsync<T>(
+        Func<Task<T>> ask, Func<T, bool> condition, string what, TimeSpan? within = null)
     {
         using var timer = new PeriodicTimer(Pace);
         var started = Stopwatch.GetTimestamp();
@@ -41,9 +42,10 @@ internal static class Eventually
                 return answer;
             }
 
-            if (Stopwatch.GetElapsedTime(started) > Patience)
+            if (Stopwatch.GetElapsedTime(started) > (within ?? Patience))
             {
-                throw new TimeoutException($"Within {Patience}, this did not happen: {what}. Last: {answer}");
+                throw new TimeoutException(
+                    $"Within {within ?? Patience}, this did not happen: {what}. Last: {answer}");
             }
 
             await timer.WaitForNextTickAsync(TestContext.Current.CancellationToken);

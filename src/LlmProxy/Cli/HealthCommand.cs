@@ -22,11 +22,12 @@ internal static class HealthCommand
         var url = new Option<string?>("--url")
         {
             HelpName = "url",
-            Description = "Where to ask, with or without /health; this machine at the port of LISTEN_ADDR when not given.",
+            Description = "Where to ask, with or without /health; when not given, this machine (LISTEN_ADDR).",
         };
         var health = new Verb(
             "health",
-            "Ask a running server, or dispatcher, whether it is well. Waits for two seconds; the exit code is the answer.",
+            "Ask a running server, or dispatcher, whether it is well, and wait for two seconds. The exit code is the "
+            + "answer.",
             "llm-proxy health",
             "llm-proxy health --url http://127.0.0.1:8091/health")
         {

@@ -71,7 +71,7 @@ public sealed partial class DeployTests
     {
         foreach (var (file, workflow) in await Deployment.WorkflowsAsync())
         {
-            Assert.Equal(["contents"], workflow.Map("permissions").Names);
+            Assert.Equal(["contents"], workflow.Map("permissions").Names, StringComparer.Ordinal);
             Assert.Equal("read", workflow.Map("permissions").Text("contents"));
             Assert.DoesNotContain("pull_request_target", workflow.Map("on").Names, StringComparer.Ordinal);
             foreach (var name in workflow.Map("jobs").Names)
@@ -79,7 +79,8 @@ public sealed partial class DeployTests
                 var rights = workflow.Map("jobs").Map(name).Map("permissions");
                 Assert.Equal(
                     MayWrite.GetValueOrDefault($"{file}/{name}", []),
-                    rights.Names.Where(right => rights.Text(right) == "write"));
+                    rights.Names.Where(right => rights.Text(right) == "write"),
+                    StringComparer.Ordinal);
             }
         }
     }
@@ -181,7 +182,8 @@ public sealed partial class DeployTests
         Assert.Matches(
             """CMD \["/app/llm-proxy", "health"\]$""",
             Assert.Single(last, static line => line.StartsWith("HEALTHCHECK ", StringComparison.Ordinal)));
-        Assert.Contains("""VOLUME ["/app/data", "/app/logs", "/app/config", "/app/certs"]""", last);
+        Assert.Contains(
+            """VOLUME ["/app/data", "/app/logs", "/app/config", "/app/certs"]""", last, StringComparer.Ordinal);
 
         // There is no shell that could run anything.
         Assert.DoesNotContain(last, static line => line.StartsWith("RUN ", StringComparison.Ordinal));
@@ -207,7 +209,8 @@ public sealed partial class DeployTests
     {
         var unit = await Deployment.UnitAsync(file);
 
-        Assert.All(unit, static said => Assert.Contains(said.Name, Directives[said.Section]));
+        Assert.All(
+            unit, static said => Assert.Contains(said.Name, Directives[said.Section], StringComparer.Ordinal));
         Assert.All(Locks, wanted => Assert.Contains(("Service", wanted.Name, wanted.Value), unit));
         Assert.DoesNotContain(unit, static said => said.Name == "Environment" && SecretName().IsMatch(said.Value));
     }
@@ -222,10 +225,10 @@ public sealed partial class DeployTests
         var words = start.Split(' ');
         var known = CommandReference.Commands().Subcommands.Single(verb => verb.Name == command).Options
             .Select(static option => option.Name);
-        Assert.Equal(["/usr/bin/llm-proxy", command], words.Take(2));
+        Assert.Equal(["/usr/bin/llm-proxy", command], words.Take(2), StringComparer.Ordinal);
         Assert.All(
             words.Where(static word => word.StartsWith("--", StringComparison.Ordinal)),
-            word => Assert.Contains(word, known));
+            word => Assert.Contains(word, known, StringComparer.Ordinal));
     }
 
     [Fact]
@@ -234,7 +237,10 @@ public sealed partial class DeployTests
         var x64 = await PackagesAsync("src/LlmProxy/packages.lock.json");
         var arm64 = await PackagesAsync("src/LlmProxy/packages.linux-arm64.lock.json");
 
-        Assert.Equal(x64, arm64.Select(static package => package.Replace("-arm64", "-x64", StringComparison.Ordinal)));
+        Assert.Equal(
+            x64,
+            arm64.Select(static package => package.Replace("-arm64", "-x64", StringComparison.Ordinal)),
+            StringComparer.Ordinal);
     }
 
     [Theory]
@@ -245,6 +251,7 @@ public sealed partial class DeployTests
         using var process = Process.Start(new ProcessStartInfo("bash", [Repository.PathOf("scripts/sbom"), runtime])
         {
             RedirectStandardOutput = true,
+            UseShellExecute = false,
         })!;
         using var bill = JsonDocument.Parse(
             await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken));
@@ -256,7 +263,8 @@ public sealed partial class DeployTests
 
         Assert.Equal(0, process.ExitCode);
         Assert.Equal("CycloneDX", bill.RootElement.GetProperty("bomFormat").GetString());
-        Assert.All(await PackagesAsync(lockFile), package => Assert.Contains(package, listed));
+        Assert.All(
+            await PackagesAsync(lockFile), package => Assert.Contains(package, listed, StringComparer.Ordinal));
         Assert.Contains(listed, package => package.StartsWith(
             $"Microsoft.AspNetCore.App.Runtime.{runtime}@10.0.", StringComparison.Ordinal));
     }

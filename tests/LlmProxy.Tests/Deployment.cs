@@ -1,5 +1,4 @@
 using Xunit;
-using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
 namespace LlmProxy.Tests;
@@ -60,15 +59,22 @@ internal static class Deployment
     {
         var text = await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken);
         var stream = new YamlStream();
-        stream.Load(new MergingParser(new Parser(new StringReader(text))));
+        stream.Load(new StringReader(text));
         return new YamlMap(Assert.IsType<YamlMappingNode>(Assert.Single(stream.Documents).RootNode));
     }
 }
 
-/// <summary>A mapping of YAML. What is not there is empty.</summary>
+/// <summary>A mapping of YAML, with what it takes over from another one. What is not there is empty.</summary>
 internal sealed class YamlMap(YamlMappingNode node)
 {
-    public IEnumerable<string> Names => node.Children.Keys.Select(TextOf);
+    private const string TakesOver = "<<";
+
+    public IEnumerable<string> Names => node.Children.Keys.Select(TextOf)
+        .Where(static name => name != TakesOver)
+        .Concat(Other?.Names ?? [])
+        .Distinct(StringComparer.Ordinal);
+
+    private YamlMap? Other => Own(TakesOver) is YamlMappingNode other ? new YamlMap(other) : null;
 
     public YamlMap Map(string name) => new(Find(name) as YamlMappingNode ?? []);
 
@@ -82,6 +88,8 @@ internal sealed class YamlMap(YamlMappingNode node)
 
     private static string TextOf(YamlNode node) => (node as YamlScalarNode)?.Value ?? string.Empty;
 
-    private YamlNode? Find(string name) =>
+    private YamlNode? Find(string name) => Own(name) ?? Other?.Find(name);
+
+    private YamlNode? Own(string name) =>
         node.Children.FirstOrDefault(child => TextOf(child.Key) == name).Value;
 }

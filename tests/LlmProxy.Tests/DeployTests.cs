@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using LlmProxy.Settings;
 using LlmProxy.Tests.Cli;
+using Microsoft.Extensions.Hosting;
 using Xunit;
 
 namespace LlmProxy.Tests;
@@ -232,6 +233,24 @@ public sealed partial class DeployTests
     }
 
     [Fact]
+    public async Task A_server_gets_all_the_time_that_it_takes_to_stop()
+    {
+        var front = Server.ReadFeatures(Settings()).Front;
+        var longest = front.DrainDelay + front.DrainTimeout + new HostOptions().ShutdownTimeout;
+        var unit = (await Deployment.UnitAsync($"{Units}/llm-proxy.service"))
+            .Single(static said => said.Name == "TimeoutStopSec").Value;
+        var service = (await Deployment.ServicesAsync()).Single(static named => named.Name == "proxy").Service;
+
+        Assert.All(
+            [$"{unit}s", service.Text("stop_grace_period")],
+            patience =>
+            {
+                Assert.True(GoDuration.TryParse(patience, out var given));
+                Assert.True(given > longest, $"{given} is not longer than {longest}");
+            });
+    }
+
+    [Fact]
     public async Task Both_processors_get_the_same_packages()
     {
         var x64 = await PackagesAsync("src/LlmProxy/packages.lock.json");
@@ -279,13 +298,16 @@ public sealed partial class DeployTests
             .Order(StringComparer.Ordinal)];
     }
 
-    private static HashSet<string> KnownSettings()
-    {
-        var settings = ProcessSettings.Open(new Dictionary<string, string?>(StringComparer.Ordinal)
+    private static SettingsReader Settings() => ProcessSettings.Open(
+        new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["ENV"] = "/dev/null",
             ["MANAGEMENT_TOKEN"] = "what-a-test-is-allowed-to-know",
         });
+
+    private static HashSet<string> KnownSettings()
+    {
+        var settings = Settings();
         Server.ReadFeatures(settings);
 
         // The runtime's own.

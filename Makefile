@@ -6,10 +6,14 @@ SHELL := /bin/bash
 # Directories too: a deleted file changes only the time of its directory.
 sources := $(shell find src config) Directory.Build.props Directory.Packages.props global.json nuget.config
 
-.PHONY: help build run demo test check e2e bench format
+# For another container engine with the same commands: make docker-smoke DOCKER=podman.
+DOCKER ?= docker
+IMAGE ?= llm-proxy:local
+
+.PHONY: help build run demo test check e2e bench format docker-build docker-run docker-smoke
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: bin/llm-proxy ## Build the native executable bin/llm-proxy.
 
@@ -41,3 +45,15 @@ bench: build ## Measure the executable beside nginx and YARP on this machine and
 format: ## Rewrite the sources as the formatter wants them.
 	@scripts/prerequisites
 	@dotnet format LlmProxy.slnx
+
+docker-build: ## Build the container image llm-proxy:local (another name: IMAGE=name:tag).
+	@$(DOCKER) build --tag $(IMAGE) --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" .
+
+docker-run: docker-build ## Run the image on port 8080 of this machine; MANAGEMENT_TOKEN comes from the environment.
+	@: "$${MANAGEMENT_TOKEN:?is not set: make one with openssl rand -base64 32}"
+	@$(DOCKER) run --rm --name llm-proxy --read-only --cap-drop ALL --security-opt no-new-privileges \
+		--publish 127.0.0.1:8080:8080 --volume llm-proxy-data:/app/data \
+		--env MANAGEMENT_TOKEN $(ARGS) $(IMAGE)
+
+docker-smoke: docker-build ## Show that the image works locked down: it starts, proxies, stops and keeps its data.
+	@DOCKER=$(DOCKER) scripts/docker-smoke $(IMAGE)

@@ -57,6 +57,29 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
+    public async Task Every_heading_that_a_document_links_to_exists()
+    {
+        var documents = await Repository.ReadAllAsync(".", "*.md");
+        var headings = documents.ToDictionary(static document => document.Path, HeadingsOf, StringComparer.Ordinal);
+
+        var missing = documents
+            .SelectMany(static document => HeadingsNamedIn(document))
+            .Where(named => !headings.GetValueOrDefault(named.Target, []).Contains(named.Heading))
+            .Select(static named => $"{named.Document}: {named.Target}#{named.Heading}");
+
+        AssertNone(missing);
+    }
+
+    [Fact]
+    public async Task The_list_of_documents_has_every_page_of_the_guide()
+    {
+        var list = await Repository.ReadAsync("docs/README.md");
+
+        AssertNone(Repository.Files("docs/guide", "*.md").Select(Path.GetFileName)
+            .Where(page => !list.Contains($"(guide/{page})", StringComparison.Ordinal))!);
+    }
+
+    [Fact]
     public async Task Every_test_that_the_architecture_names_exists()
     {
         var architecture = await Repository.ReadAsync("ARCHITECTURE.md");
@@ -120,11 +143,40 @@ public sealed partial class DocumentTests
             .Select(target => (document.Path, target));
     }
 
+    private static IEnumerable<(string Document, string Target, string Heading)> HeadingsNamedIn(SourceFile document)
+    {
+        var folder = Path.GetDirectoryName(document.Path)!;
+        return HeadingLink().Matches(string.Join('\n', document.Lines)).Select(link => (
+            document.Path,
+            link.Groups["target"] is { Length: > 0 } target
+                ? Path.GetRelativePath(Repository.PathOf("."), Repository.PathOf(Path.Combine(folder, target.Value)))
+                : document.Path,
+            link.Groups["heading"].Value));
+    }
+
+    /// <summary>
+    /// The names by which headings are linked to: lower case, blanks as hyphens, without what is neither letter, digit,
+    /// hyphen nor underscore.
+    /// </summary>
+    private static HashSet<string> HeadingsOf(SourceFile document) => document.Lines
+        .Where(static line => Heading().IsMatch(line))
+        .Select(static line => string.Concat(line.TrimStart('#').Trim().ToLowerInvariant()
+            .Where(static c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_')
+            .Select(static c => c == ' ' ? '-' : c)))
+        .ToHashSet(StringComparer.Ordinal);
+
+    [GeneratedRegex(
+        @"\]\((?!https?:|mailto:)(?<target>[^)#\s]*)#(?<heading>[^)\s]+)\)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex HeadingLink();
+
+    [GeneratedRegex("^#{1,6} ", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Heading();
+
     [GeneratedRegex(@"\]\((?!https?:|#|mailto:)(?<target>[^)#\s]+)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Link();
 
     [GeneratedRegex(
-        @"`(?<target>(src|tests|bench|docs|scripts|config|api)/[\w./-]+)`", RegexOptions.ExplicitCapture, 1000)]
+        @"`(?<target>(src|tests|bench|deploy|docs|scripts|config|api)/[\w./-]+)`", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex CodePath();
 
     [GeneratedRegex(@"`(?<class>\w+Tests)\.(?<test>\w+)`", RegexOptions.ExplicitCapture, 1000)]

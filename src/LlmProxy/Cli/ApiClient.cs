@@ -19,9 +19,9 @@ internal sealed class ApiClient : IDisposable
     private readonly TimeSpan _patience;
 
     /// <param name="server">Scheme, host, port and a path that all requests stand below.</param>
-    /// <param name="credential">What goes behind <c>Bearer</c>.</param>
+    /// <param name="credential">What goes behind <c>Bearer</c>; null where none is asked for.</param>
     /// <param name="patience">How long an answer may take to begin.</param>
-    public ApiClient(Uri server, string credential, TimeSpan patience)
+    public ApiClient(Uri server, string? credential, TimeSpan patience)
     {
         _server = server;
         _patience = patience;
@@ -35,7 +35,11 @@ internal sealed class ApiClient : IDisposable
             AutomaticDecompression = DecompressionMethods.All,
         };
         _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
-        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", credential);
+        if (credential is not null)
+        {
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", credential);
+        }
+
         _http.DefaultRequestHeaders.UserAgent.ParseAdd("llm-proxy-cli");
     }
 

@@ -11,8 +11,8 @@ internal static class ApiFailure
     private const int BytesMax = 64 * 1024;
 
     /// <summary>
-    /// Reads problem details (management) or an OpenAI-shaped error (proxy): <c>code: detail (field)</c>, then status
-    /// and request id, which the operator finds in the log.
+    /// Reads problem details (management), an OpenAI-shaped error (proxy) or a dispatcher's word about itself:
+    /// <c>code: detail (field)</c>, then status and request id, which the operator finds in the log.
     /// </summary>
     public static async Task<CommandFailure> OfAsync(HttpResponseMessage response, CancellationToken stop)
     {
@@ -61,6 +61,8 @@ internal static class ApiFailure
             { Error: { Message: { } message, Code: { ValueKind: JsonValueKind.String } code } } => $"{code}: {message}",
             { Error: { Message: { } message, Type: { } type } } => $"{type}: {message}",
             { Error.Message: { } message } => message,
+            { Status: { ValueKind: JsonValueKind.String } status, LastFault: { } fault } => $"{status}: {fault}",
+            { Status: { ValueKind: JsonValueKind.String } status } => status.ToString(),
             _ => null,
         };
     }

@@ -112,7 +112,8 @@ internal sealed record TokenChange(bool? IsActive, long? DurationMinutes, string
 internal sealed record Deed(string Id, string Status);
 
 /// <summary>Both forms of an error: problem details, and OpenAI's object.</summary>
-internal sealed record ErrorAnswer(string? Code, string? Detail, string? Field, ErrorObject? Error);
+internal sealed record ErrorAnswer(
+    string? Code, string? Detail, string? Field, ErrorObject? Error, JsonElement? Status, string? LastFault);
 
 internal sealed record ErrorObject(string? Message, string? Type, JsonElement? Code);
 

@@ -77,6 +77,7 @@ internal static class CommandLine
             ManageCommand.Create(place),
             new OpenAiCommand(place, stop).Create(),
             DispatcherCommand.Create(entrypoints, place),
+            HealthCommand.Create(place),
             DemoCommand.Create(entrypoints, place),
             SimulatorCommand.Create(entrypoints, place),
         };

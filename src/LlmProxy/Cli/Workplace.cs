@@ -24,13 +24,17 @@ internal sealed record Workplace(
     /// <summary>A variable of the environment; an empty one is how a shell or a compose file says "not set".</summary>
     public string? Variable(string name) => Variables.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
 
-    /// <summary>A setting that no flag gave: from the environment, else from the folder's <c>.env</c> file.</summary>
+    /// <summary>
+    /// A setting that no flag gave: from the environment, else from the settings file, which is what <c>ENV</c> names
+    /// or else the folder's <c>.env</c>.
+    /// </summary>
     public string? Setting(string name) => Variable(name) ?? SettingOfFile(name);
 
     private string? SettingOfFile(string name)
     {
-        var path = PathOf(".env");
-        if (!File.Exists(path))
+        var chosen = Variable(ProcessSettings.FileName);
+        var path = PathOf(chosen ?? ".env");
+        if (chosen is null && !File.Exists(path))
         {
             return null;
         }

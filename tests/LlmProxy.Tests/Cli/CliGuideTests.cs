@@ -1,5 +1,4 @@
 using LlmProxy.Cli;
-using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace LlmProxy.Tests.Cli;
@@ -17,7 +16,7 @@ public sealed class CliGuideTests
     {
         var page = await Repository.ReadAsync(Page);
         var intro = page[..(page.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length)];
-        var expected = intro + CommandReference.Render(Commands());
+        var expected = intro + CommandReference.Render(CommandReference.Commands());
 
         if (Environment.GetEnvironmentVariable("UPDATE_CLI_GUIDE") == "1")
         {
@@ -35,25 +34,5 @@ public sealed class CliGuideTests
         var codes = typeof(ExitCode).GetFields().Select(static field => (int)field.GetRawConstantValue()!);
 
         Assert.All(codes, code => Assert.Contains($"| {code} | ", page, StringComparison.Ordinal));
-    }
-
-    private static System.CommandLine.RootCommand Commands()
-    {
-        using var stop = new StopSignal(CancellationToken.None);
-        return CommandLine.Tree(
-            new Entrypoints(
-                static (_, _) => throw new NotSupportedException(),
-                static (_, _) => throw new NotSupportedException(),
-                static (_, _) => throw new NotSupportedException(),
-                new DispatcherEntrypoints(
-                    static (_, _, _) => throw new NotSupportedException(),
-                    static (_, _) => throw new NotSupportedException(),
-                    static (_, _) => throw new NotSupportedException())),
-            new Workplace(
-                new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null),
-                new Dictionary<string, string>(StringComparer.Ordinal),
-                "/",
-                new FakeTimeProvider()),
-            stop);
     }
 }

@@ -1,12 +1,34 @@
 using System.CommandLine;
 using System.Text;
 using LlmProxy.Cli;
+using Microsoft.Extensions.Time.Testing;
 
 namespace LlmProxy.Tests.Cli;
 
 /// <summary>Writes the commands' own descriptions as the reference part of <c>docs/guide/cli.md</c>.</summary>
 internal static class CommandReference
 {
+    /// <summary>All commands, none of which can do anything.</summary>
+    public static RootCommand Commands()
+    {
+        using var stop = new StopSignal(CancellationToken.None);
+        return CommandLine.Tree(
+            new Entrypoints(
+                static (_, _) => throw new NotSupportedException(),
+                static (_, _) => throw new NotSupportedException(),
+                static (_, _) => throw new NotSupportedException(),
+                new DispatcherEntrypoints(
+                    static (_, _, _) => throw new NotSupportedException(),
+                    static (_, _) => throw new NotSupportedException(),
+                    static (_, _) => throw new NotSupportedException())),
+            new Workplace(
+                new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null),
+                new Dictionary<string, string>(StringComparer.Ordinal),
+                "/",
+                new FakeTimeProvider()),
+            stop);
+    }
+
     public static string Render(Command root)
     {
         var page = new StringBuilder();

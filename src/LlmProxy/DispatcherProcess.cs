@@ -44,7 +44,8 @@ internal static class DispatcherProcess
         logger.Dispatching(options.Service);
         started(health?.Address);
         using var beating = new CancellationTokenSource();
-        var heartbeat = BeatAsync($"{options.Service}/{source.Consumer}", stream.Heartbeat, tally, clock, beating.Token);
+        var heartbeat = BeatAsync(
+            $"{options.Service}/{source.Consumer}", stream.Heartbeat, tally, clock, beating.Token);
         await dispatcher.RunAsync(stop);
         await beating.CancelAsync();
         await heartbeat;

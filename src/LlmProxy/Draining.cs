@@ -7,7 +7,8 @@ namespace LlmProxy;
 
 /// <summary>
 /// How a server ends: it says that it is not ready, so that nobody new is sent to it; after a delay, in which whoever
-/// still comes is served, it takes no more connections; what runs may end within a bound, and is cut after it; then what
+/// still comes is served, it takes no more connections; what runs may end within a bound, and is cut after it; then
+/// what
 /// is in memory is written.
 /// </summary>
 internal static partial class Draining

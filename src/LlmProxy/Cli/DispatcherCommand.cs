@@ -48,8 +48,8 @@ internal sealed class DispatcherCommand(Entrypoints entrypoints, Workplace place
         var command = new DispatcherCommand(entrypoints, place);
         var dispatcher = new Verb(
             "dispatcher",
-            "Deliver events from the Redis stream to a service, until it is stopped. Nothing is acknowledged before the "
-            + "service has accepted it.",
+            "Deliver events from the Redis stream to a service, until it is stopped. Nothing is acknowledged before "
+            + "the service has accepted it.",
             "llm-proxy dispatcher --service file --endpoint events.jsonl",
             "LLM_PROXY_API_KEY=… llm-proxy dispatcher --service lunary --addr 127.0.0.1:8091 --detach")
         {

@@ -40,7 +40,9 @@ internal sealed class DeliveryDesk(int batchMax, TimeSpan retention, TimeProvide
     /// <summary>All that is held, for saying that it still is.</summary>
     public IReadOnlyList<Delivery> Held => [.. _held.Values.Select(static parcel => parcel.Delivery)];
 
-    /// <summary>Takes deliveries in. One that is held already, because its source gave it out again, stays one.</summary>
+    /// <summary>
+    /// Takes deliveries in. One that is held already, because its source gave it out again, stays one.
+    /// </summary>
     public void Take(IEnumerable<Delivery> deliveries)
     {
         var now = clock.GetTimestamp();

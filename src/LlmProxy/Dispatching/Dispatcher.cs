@@ -149,7 +149,9 @@ internal sealed class Dispatcher(
         }
     }
 
-    /// <summary>Says again and again that what is held is being worked at, also while the sink takes its time.</summary>
+    /// <summary>
+    /// Says again and again that what is held is being worked at, also while the sink takes its time.
+    /// </summary>
     private async Task KeepAsync(CancellationToken end)
     {
         using var timer = new PeriodicTimer(pace.KeepEvery, clock);

@@ -21,7 +21,9 @@ internal sealed class Parcel(Delivery delivery, long sequence, long takenAt)
     /// <summary>How often the sink failed it and accepted another one before the next try.</summary>
     public int Strikes { get; set; }
 
-    /// <summary>How many events the sink had accepted when it failed this one the last time; -1 if it never did.</summary>
+    /// <summary>
+    /// How many events the sink had accepted when it failed this one the last time; -1 if it never did.
+    /// </summary>
     public long AcceptedAtFailure { get; set; } = -1;
 
     /// <summary>It may be the one because of which a batch failed.</summary>

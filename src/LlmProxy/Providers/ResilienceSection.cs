@@ -36,8 +36,8 @@ internal sealed class ResilienceSection(ConfigSection section, ConfigComplaints 
         var requests = circuit.Number("minimum_requests", byDefault.MinimumRequests, RequestsMax);
         if (percent < 1 || requests < 2)
         {
-            complaints.Add(circuit.Place, $"{section.NameOf("circuit_breaker")} needs a failure_percent of at least 1 and "
-                + "minimum_requests of at least 2; 'circuit_breaker: off' is without.");
+            complaints.Add(circuit.Place, $"{section.NameOf("circuit_breaker")} needs a failure_percent of at least 1 "
+                + "and minimum_requests of at least 2; 'circuit_breaker: off' is without.");
             return byDefault;
         }
 
@@ -77,7 +77,8 @@ internal sealed class ResilienceSection(ConfigSection section, ConfigComplaints 
             }
             else
             {
-                complaints.Add(item.Place, $"{retries.NameOf("statuses")} has '{item.Text}', which is none of 500 to 599.");
+                complaints.Add(
+                    item.Place, $"{retries.NameOf("statuses")} has '{item.Text}', which is none of 500 to 599.");
             }
         }
 

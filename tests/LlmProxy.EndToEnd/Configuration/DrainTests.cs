@@ -3,7 +3,9 @@ using LlmProxy.EndToEnd.Fixtures;
 
 namespace LlmProxy.EndToEnd.Configuration;
 
-/// <summary>Draining: first nobody new is sent here, then nobody is let in, then what runs may end, for so long.</summary>
+/// <summary>
+/// Draining: first nobody new is sent here, then nobody is let in, then what runs may end, for so long.
+/// </summary>
 public sealed class DrainTests : IAsyncLifetime
 {
     private readonly TempFolder _folder = new();

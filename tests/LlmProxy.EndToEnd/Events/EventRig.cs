@@ -103,7 +103,8 @@ public sealed class EventRig : IAsyncLifetime
     /// <summary>The head of a request with everything that it needs.</summary>
     internal string Head(
         string id, string method, string target, string secret, string body, params IEnumerable<string> lines) =>
-        Proxy.Head(method, target, secret, [$"X-Request-ID: {id}", .. method == "GET" ? [] : Of(body, lines), .. lines]);
+        Proxy.Head(
+            method, target, secret, [$"X-Request-ID: {id}", .. method == "GET" ? [] : Of(body, lines), .. lines]);
 
     /// <summary>The one event of the request: no second one comes before that of a later request.</summary>
     internal async Task<LoggedEvent> EventOfAsync(string id)

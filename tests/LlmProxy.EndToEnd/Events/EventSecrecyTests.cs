@@ -73,7 +73,8 @@ public sealed class EventSecrecyTests : IAsyncLifetime
         byte[][] bodies =
         [
             Utf8($$"""{"error":{"message":{{quoted}},"key":"{{_token.Secret}}"} }"""),
-            Utf8($$"""{"a":[{"b":{{solidus}}}],{{quoted}}:0,"id":{{quoted}},"choices":[{"finish_reason":{{quoted}}}]}"""),
+            Utf8($$"""{"a":[{"b":{{solidus}}}],{{quoted}}:0,"id":{{quoted}}}"""),
+            Utf8($$"""{"choices":[{"finish_reason":{{quoted}}}]}"""),
             Utf8($$"""{"a":"\u0063{{quoted[2..]}}}"""),
             Utf8($"Authorization: Bearer {ProviderKey}"),
             [0xff, 0xfe, .. Utf8(ProviderKey), 0xff],
@@ -101,7 +102,8 @@ public sealed class EventSecrecyTests : IAsyncLifetime
 
         await RepeatAsync(Utf8(chunks + "data: [DONE]\n\n"), StreamHead);
         await RepeatAsync(Utf8($"data: {quoted} {_token.Secret}\n\n"), StreamHead);
-        await RepeatAsync(Utf8($"data: {{\"error\":{{\"message\":\"{quoted}\",\"code\":\"{quoted}\"}}}}\n\n"), StreamHead);
+        await RepeatAsync(
+            Utf8($"data: {{\"error\":{{\"message\":\"{quoted}\",\"code\":\"{quoted}\"}}}}\n\n"), StreamHead);
 
         await AssertNoSecretAsync(3);
     }

@@ -53,7 +53,8 @@ public sealed class ResilienceTests : IAsyncLifetime
         var suspended = await _proxy.GetAsync(route.Path, _token.Secret);
         Volatile.Write(ref isWell, true);
         var served = await Eventually.AnswersAsync(
-            () => _proxy.GetAsync(route.Path, _token.Secret), static answer => answer.Status == 200, "it was tried again");
+            () => _proxy.GetAsync(route.Path, _token.Secret), static answer => answer.Status == 200,
+            "it was tried again");
 
         Assert.Equal(503, suspended.Status);
         Assert.Contains("\"upstream_suspended\"", suspended.Body.Text, StringComparison.Ordinal);

@@ -57,7 +57,9 @@ internal readonly record struct GroupReading(
 
     /// <summary>The base that follows when nobody knows it: that nothing was dropped so far. Null: not now.</summary>
     public long? FindBase() =>
-        Base ?? (Added >= 0 && UnreadForCertain is { } unread ? Added - Acknowledged - Pending - unread - Trimmed : null);
+        Base ?? (Added >= 0 && UnreadForCertain is { } unread
+            ? Added - Acknowledged - Pending - unread - Trimmed
+            : null);
 
     /// <summary>How many were dropped unread or unacknowledged since the base.</summary>
     public long CountTrimmed() =>

@@ -87,7 +87,9 @@ internal static class GroupScripts
         return removed
         """;
 
-    /// <summary>All that <see cref="GroupReading"/> is made of, at one moment. The third key: the dead letters.</summary>
+    /// <summary>
+    /// All that <see cref="GroupReading"/> is made of, at one moment. The third key: the dead letters.
+    /// </summary>
     public const string Measure = Of +
         """
         local dead = redis.call('XLEN', KEYS[3])

@@ -34,7 +34,9 @@ internal sealed class StreamGroup(StreamLink link, StreamSourceOptions options, 
             read._stream, read.options.Group, read.options.Consumer, StreamPosition.NewMessages, read.max),
         CancellationToken.None);
 
-    /// <summary>Takes over what nobody has worked at for long enough, looking at the pending ones from an id on.</summary>
+    /// <summary>
+    /// Takes over what nobody has worked at for long enough, looking at the pending ones from an id on.
+    /// </summary>
     public Task<StreamAnswer<StreamAutoClaimResult>> ClaimAsync(RedisValue from, int max) => link.AskAsync(
         (_stream, options, from, max),
         static (database, claim) => database.StreamAutoClaimAsync(

@@ -9,7 +9,8 @@ namespace LlmProxy.Events.Assembly;
 /// time.
 /// </summary>
 /// <remarks>
-/// <see cref="Read"/> costs half a microsecond to one per small event and, but for the growth of pooled buffers, allocates nothing.
+/// <see cref="Read"/> costs half a microsecond to one per small event and, but for the growth of pooled buffers,
+/// allocates nothing.
 /// <see cref="Finish"/> writes the object and may be called where it is in nobody's way.
 /// </remarks>
 internal sealed class AnswerAssembler : IDisposable

@@ -12,7 +12,9 @@ internal sealed class GrowingValue(GrowthRule rule, ByteBudget budget) : IDispos
     /// <summary>More elements than that are left out.</summary>
     public const int ElementsMax = 1024;
 
-    /// <summary>More members than that are left out. They are searched one by one, and no API has half as many.</summary>
+    /// <summary>
+    /// More members than that are left out. They are searched one by one, and no API has half as many.
+    /// </summary>
     public const int MembersMax = 128;
 
     // What an object of this class takes, roughly: a stream of tiny members must not cost more than one of text.

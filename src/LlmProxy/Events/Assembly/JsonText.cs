@@ -14,7 +14,9 @@ namespace LlmProxy.Events.Assembly;
 /// </summary>
 internal static class JsonText
 {
-    /// <summary>Deeper events are not read, so that what is made of them can be read: most readers stop at 64.</summary>
+    /// <summary>
+    /// Deeper events are not read, so that what is made of them can be read: most readers stop at 64.
+    /// </summary>
     public const int DepthMax = 48;
 
     private const int EscapeLength = 6; // \uXXXX

@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace LlmProxy.Events.Redis;
 
-/// <summary>CRC-32C (Castagnoli), as in RFC 3720 appendix B.4, by the instruction that processors have for it.</summary>
+/// <summary>
+/// CRC-32C (Castagnoli), as in RFC 3720 appendix B.4, by the instruction that processors have for it.
+/// </summary>
 internal static class Crc32C
 {
     public static uint Of(ReadOnlySpan<byte> bytes)

@@ -54,7 +54,9 @@ internal sealed class Outbox(TimeProvider time)
     /// <summary>
     /// Redis has this sender's events only up to this number. What is still known of those behind it waits again.
     /// </summary>
-    /// <returns>The number of the first of them; that of the first that waits anyway when nothing more is known.</returns>
+    /// <returns>
+    /// The number of the first of them; that of the first that waits anyway when nothing more is known.
+    /// </returns>
     public long Rewind(Guid sender, long number)
     {
         var from = _events.FindIndex(

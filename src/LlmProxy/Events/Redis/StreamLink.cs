@@ -119,7 +119,9 @@ internal sealed class StreamLink(
         logger.StreamIsAway(address.Place, reason, meanwhile);
     }
 
-    /// <summary>Logs a refusal that does not mean that Redis is away, unless it was the last one of this kind too.</summary>
+    /// <summary>
+    /// Logs a refusal that does not mean that Redis is away, unless it was the last one of this kind too.
+    /// </summary>
     /// <param name="refused">What was refused; a constant.</param>
     /// <param name="word">Why; null: it was not refused this time.</param>
     public void Note(string refused, string? word)
@@ -200,7 +202,8 @@ internal sealed class StreamLink(
     {
         var word = refused.Message.AsSpan();
         word = word.IndexOf(' ') is >= 0 and var end ? word[..end] : word;
-        return word.Length is > 0 and <= RefusalLettersMax && word is not "ERR" && !word.ContainsAnyExceptInRange('A', 'Z')
+        return word.Length is > 0 and <= RefusalLettersMax && word is not "ERR"
+            && !word.ContainsAnyExceptInRange('A', 'Z')
             ? word.ToString()
             : refused.Kind.ToString();
     }

@@ -26,7 +26,8 @@ public sealed class StreamSourceTests(BusRedis redis) : IClassFixture<BusRedis>,
         var second = await consumer.TakeAsync(10);
         var third = await consumer.TakeAsync(10);
 
-        Assert.Equal(Given.Ids(1, 25), ConsumerUnderTest.IdsOf([.. first, .. second, .. third]), StringComparer.Ordinal);
+        Assert.Equal(
+            Given.Ids(1, 25), ConsumerUnderTest.IdsOf([.. first, .. second, .. third]), StringComparer.Ordinal);
         Assert.Equal(Given.Event(1).Json.ToArray(), first[0].Record.Json.ToArray());
         Assert.Equal(25, await redis.PendingAsync());
     }
@@ -141,7 +142,8 @@ public sealed class StreamSourceTests(BusRedis redis) : IClassFixture<BusRedis>,
 
         var pending = await redis.Database.StreamPendingMessagesAsync("test-events", "test-group", 10, default);
         Assert.Equal(
-            ["other", "slow"], pending.Select(static message => message.ConsumerName.ToString()), StringComparer.Ordinal);
+            ["other", "slow"], pending.Select(static message => message.ConsumerName.ToString()),
+            StringComparer.Ordinal);
     }
 
     [Fact]

@@ -269,7 +269,8 @@ public sealed class SpoolTests : IDisposable
     public void The_checksum_is_that_of_the_RFC() => Assert.Equal(0xE3069283, Crc32C.Of("123456789"u8));
 
     private static string Text(OutgoingEvent outgoing) =>
-        $"{outgoing.Sender} {outgoing.Number} {outgoing.Record.Id} {Encoding.UTF8.GetString(outgoing.Record.Json.Span)}";
+        $"{outgoing.Sender} {outgoing.Number} {outgoing.Record.Id} "
+        + Encoding.UTF8.GetString(outgoing.Record.Json.Span);
 
     private static List<long> Numbers(long from, long count) =>
         [.. Enumerable.Range((int)from, (int)count).Select(static number => (long)number)];

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using BenchmarkDotNet.Running;
 using LlmProxy.Benchmarks.Caching;
+using LlmProxy.Benchmarks.Events;
 using LlmProxy.Benchmarks.Load;
 using LlmProxy.Benchmarks.Micro;
 using LlmProxy.Benchmarks.SideBySide;
@@ -100,9 +101,22 @@ cacheFill.SetAction((arguments, _) => CacheFill.RunAsync(
     arguments.GetValue(limit), arguments.GetValue(answers), arguments.GetValue(bodyBytes),
     arguments.GetValue(perSecond)));
 
+var eventsPerSecond = new Option<int>("--per-second")
+{
+    DefaultValueFactory = _ => 20_000,
+    Description = "Events a second, the first time.",
+};
+var eventSeconds = new Option<int>("--seconds") { DefaultValueFactory = _ => 15, Description = "How long." };
+var events = new Command("events", "Measures events on their way through Redis to a dispatcher.")
+{
+    eventsPerSecond, eventSeconds,
+};
+events.SetAction((arguments, aborted) => EventFlow.RunAsync(
+    arguments.GetValue(eventsPerSecond), arguments.GetValue(eventSeconds), aborted));
+
 var port = new Argument<int>("port") { Description = "Port on loopback." };
 var upstream = new Command("stream-upstream", "Answers with paced events; started by compare.") { port };
 upstream.SetAction((arguments, aborted) => StreamUpstream.RunAsync(arguments.GetValue(port), aborted));
 
-return await new RootCommand("Measures llm-proxy.") { cacheFill, cacheMemory, compare, memory, micro, upstream }
+return await new RootCommand("Measures llm-proxy.") { cacheFill, cacheMemory, compare, events, memory, micro, upstream }
     .Parse(args).InvokeAsync();

@@ -44,7 +44,7 @@ internal sealed record EventStream(RedisAddress Address, string Name)
         var key = settings.Text("REDIS_STREAM_KEY", "llm-proxy-events",
             "The Redis stream that events go through; other keys of the bus begin with it.");
 
-        if (url is not null && (place ?? user ?? password) is not null || (url is not null && (database > 0 || hasTls)))
+        if (url is not null && ((place ?? user ?? password) is not null || database > 0 || hasTls))
         {
             settings.Complain("REDIS_URL says all that REDIS_ADDR, REDIS_USER, REDIS_PASSWORD, REDIS_DB and REDIS_TLS "
                 + "would say: set it or them, not both.");

@@ -86,12 +86,6 @@ internal sealed class RedisPublisher(
         _outbox.Forget();
         spool.FlushIfDue();
         metrics.Observe(tail.Link.IsUp, spool.Bytes);
-        if (tail.Link.IsUp && !_wasChecked)
-        {
-            _wasChecked = true;
-            _ = KeepingCheck.RunAsync(tail.Link, logger, CancellationToken.None);
-        }
-
         return isBusy;
     }
 
@@ -214,9 +208,10 @@ internal sealed class RedisPublisher(
 
     private List<OutgoingEvent> Take(int max)
     {
-        _taken.Clear();
         queue.Take(_taken, max);
-        return _taken.ConvertAll(record => new OutgoingEvent(_sender, ++_number, record));
+        var numbered = _taken.ConvertAll(record => new OutgoingEvent(_sender, ++_number, record));
+        _taken.Clear();
+        return numbered;
     }
 
     /// <summary>Sends what is next, when nothing is on its way and Redis is there or to be tried.</summary>
@@ -224,6 +219,12 @@ internal sealed class RedisPublisher(
     {
         if (_flight is not null || !tail.Link.MayAsk)
         {
+            return;
+        }
+
+        if (tail.Link.IsUp && !_wasChecked)
+        {
+            _flight = CheckAsync();
             return;
         }
 
@@ -244,6 +245,14 @@ internal sealed class RedisPublisher(
         {
             _flight = tail.TouchAsync(CancellationToken.None);
         }
+    }
+
+    // On its way like a batch: an answer to it must not be taken for one to a batch that was refused meanwhile.
+    private async Task<AppendAnswer> CheckAsync()
+    {
+        _wasChecked = true;
+        await KeepingCheck.RunAsync(tail.Link, logger, CancellationToken.None);
+        return new AppendAnswer(Appended.No);
     }
 
     // When Redis is away there is nothing to wait for: what the bus had is in the spool already.

@@ -18,6 +18,8 @@ namespace LlmProxy.Events.Redis;
 internal sealed class Spool : IDisposable
 {
     private const int CopyBytes = 1_024 * 1_024;
+    private const int PieceBytes = 64 * 1_024;
+    private const int PieceBytesKept = 1_024 * 1_024;
 
     private static readonly TimeSpan FlushPause = TimeSpan.FromSeconds(1);
 
@@ -27,8 +29,8 @@ internal sealed class Spool : IDisposable
     private readonly long _bytesMax;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly ArrayBufferWriter<byte> _buffer = new(64 * 1_024);
 
+    private ArrayBufferWriter<byte> _buffer = new(PieceBytes);
     private long _shift;
     private long _sent;
     private long _read;
@@ -94,30 +96,14 @@ internal sealed class Spool : IDisposable
     /// <param name="areOut">They are on their way already: <see cref="Read"/> is not to give them out.</param>
     public int Append(IReadOnlyList<OutgoingEvent> events, bool areOut = false)
     {
-        var fitting = Encode(events);
-        if (fitting < events.Count && !_isFull)
+        var appended = 0;
+        while (appended < events.Count && AppendSome(events, appended) is > 0 and var some)
         {
-            _logger.SpoolIsFull(Path);
+            appended += some;
         }
 
-        _isFull = fitting < events.Count;
-        if (fitting == 0 || !TryWrite())
-        {
-            return 0;
-        }
-
-        var ends = _end;
-        for (var i = 0; i < fitting; i++)
-        {
-            ends += SpoolFormat.RecordBytesOf(events[i]);
-            events[i].SpoolEnd = ends;
-        }
-
-        _end = ends;
-        _read = areOut ? ends : _read;
-        Count += fitting;
-        _isDirty = true;
-        return fitting;
+        _read = areOut ? _end : _read;
+        return appended;
     }
 
     /// <summary>Gives out the next events, in order. They stay here until they are confirmed.</summary>
@@ -187,21 +173,53 @@ internal sealed class Spool : IDisposable
         _file.Dispose();
     }
 
-    private int Encode(IReadOnlyList<OutgoingEvent> events)
+    /// <summary>Those from an index on that fit into one piece, or none when there is no room for even one.</summary>
+    private int AppendSome(IReadOnlyList<OutgoingEvent> events, int from)
     {
-        _buffer.ResetWrittenCount();
-        for (var i = 0; i < events.Count; i++)
+        var until = Encode(events, from);
+        if (until == from || !TryWrite())
         {
-            var bytes = SpoolFormat.RecordBytesOf(events[i]);
-            if (!HasRoomFor(_buffer.WrittenCount + bytes))
-            {
-                return i;
-            }
-
-            SpoolFormat.WriteRecord(_buffer, events[i]);
+            return 0;
         }
 
-        return events.Count;
+        for (var i = from; i < until; i++)
+        {
+            _end += SpoolFormat.RecordBytesOf(events[i]);
+            events[i].SpoolEnd = _end;
+        }
+
+        Count += until - from;
+        _isDirty = true;
+        return until - from;
+    }
+
+    private int Encode(IReadOnlyList<OutgoingEvent> events, int from)
+    {
+        _buffer = _buffer.Capacity <= PieceBytesKept ? _buffer : new ArrayBufferWriter<byte>(PieceBytes);
+        _buffer.ResetWrittenCount();
+        var until = from;
+        for (; until < events.Count && _buffer.WrittenCount < PieceBytes; until++)
+        {
+            if (!HasRoomFor(_buffer.WrittenCount + SpoolFormat.RecordBytesOf(events[until])))
+            {
+                SayItIsFull();
+                return until;
+            }
+
+            SpoolFormat.WriteRecord(_buffer, events[until]);
+        }
+
+        _isFull = false;
+        return until;
+    }
+
+    private void SayItIsFull()
+    {
+        if (!_isFull)
+        {
+            _isFull = true;
+            _logger.SpoolIsFull(Path);
+        }
     }
 
     private bool HasRoomFor(long bytes) => _end - _shift + bytes <= _bytesMax || MakeRoomFor(bytes);

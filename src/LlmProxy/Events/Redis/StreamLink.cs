@@ -200,6 +200,12 @@ internal sealed class StreamLink(
     // Never the whole sentence: it may quote what was sent.
     private static string WordOf(RedisServerException refused)
     {
+        // What a script may not do is refused without the word.
+        if (refused.Message.Contains("The user executing the script", StringComparison.Ordinal))
+        {
+            return "NOPERM";
+        }
+
         var word = refused.Message.AsSpan();
         word = word.IndexOf(' ') is >= 0 and var end ? word[..end] : word;
         return word.Length is > 0 and <= RefusalLettersMax && word is not "ERR"

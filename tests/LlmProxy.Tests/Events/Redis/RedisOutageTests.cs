@@ -211,6 +211,24 @@ public sealed class RedisOutageTests : IDisposable
         Assert.EndsWith("could not be checked (NOPERM)", publisher.Log.All.Single(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("+eval", "NOPERM")]
+    [InlineData("+xadd", "NOPERM")]
+    public async Task Who_may_not_do_what_is_needed_learns_it(string missing, string word)
+    {
+        await using var redis = new BusRedis();
+        await redis.InitializeAsync();
+        await redis.Database.ExecuteAsync(
+            "ACL", "SETUSER", "proxy", "on", ">secret", "~test-events*", "+ping", "+echo", "+eval", "+get", "+set",
+            "+xadd", "+xtrim", missing.Replace('+', '-'));
+        await using var publisher = await PublisherUnderTest.StartAsync(redis.Stream("proxy", "secret"), _file);
+
+        publisher.Publish(10);
+        await Eventually.HoldsAsync(() => publisher.Spooled == 10);
+
+        Assert.Contains($"is away ({word})", publisher.LinkLog.All.First(), StringComparison.Ordinal);
+    }
+
     private static async Task<int> LoadAsync(PublisherUnderTest publisher, CancellationToken ended)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));

@@ -77,7 +77,12 @@ internal static class OtlpContent
 
         if (Conversation.OfResponse(exchange) is { } output)
         {
-            attributes.Add("gen_ai.output.messages", () => OtlpMessages.Write(json, output.Turns));
+            // One is expected here; that an error has none is said by this word.
+            var without = Ending.ErrorTypeOf(exchange) is null ? null : "error";
+            attributes.Add(
+                "gen_ai.output.messages",
+                () => OtlpMessages.Write(
+                    json, [.. output.Turns.Select(turn => turn with { FinishReason = turn.FinishReason ?? without })]));
         }
     }
 }

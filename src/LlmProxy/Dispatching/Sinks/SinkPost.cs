@@ -146,6 +146,7 @@ internal sealed class SinkPost(TimeProvider clock, TimeSpan patience) : IDisposa
         { HttpRequestError: HttpRequestError.ConnectionError } => "cannot connect",
         { HttpRequestError: HttpRequestError.ResponseEnded } => "connection closed",
         { HttpRequestError: HttpRequestError.InvalidResponse } => "not an HTTP answer",
+        { InnerException: IOException or SocketException } => "connection closed",
         _ => "network error",
     };
 }

@@ -37,12 +37,12 @@ internal static class GenAiShapes
     private static readonly Shape Input = Shape.List(Shape.Object(
         ("role", Shape.Text), ("parts", Shape.List(Part)), ("name?", Shape.Text)));
 
-    // Until 1.41 the finish reason is required.
+    // The finish reason is on its way out; until 1.41 it is required.
     private static readonly Shape Output = Shape.List(Shape.Object(
         ("role", Shape.Text),
         ("parts", Shape.List(Part)),
         ("name?", Shape.Text),
-        ("finish_reason", Shape.Of("stop", "length", "content_filter", "tool_call", "error"))));
+        ("finish_reason?", Shape.Of("stop", "length", "content_filter", "tool_call", "error"))));
 
     private static readonly Dictionary<string, Shape> Known = new(StringComparer.Ordinal)
     {

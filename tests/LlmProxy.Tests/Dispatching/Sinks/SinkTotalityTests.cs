@@ -95,7 +95,7 @@ public sealed class SinkTotalityTests
     [InlineData("\"text\"")]
     public async Task A_body_of_any_shape_reaches_every_service(string json)
     {
-        var record = Given.Record(Given.Chat(json, json));
+        var record = Verbatim(json);
         foreach (var name in new[] { "lunary", "helicone", "webhook", "otlp" })
         {
             await using var service = await FakeService.StartAsync();
@@ -105,6 +105,17 @@ public sealed class SinkTotalityTests
             Assert.Equal(["Accepted"], await sink.DeliverAsync(record));
             Assert.NotEqual(JsonValueKind.Null, service.Received[0].Json.ValueKind);
         }
+    }
+
+    /// <summary>An event with these very bytes as its bodies.</summary>
+    private static EventRecord Verbatim(string json)
+    {
+        var record = Given.Record(Given.Chat("\"here\"", "\"here\""));
+        var text = Encoding.UTF8.GetString(record.Json.Span);
+        return record with
+        {
+            Json = Encoding.UTF8.GetBytes(text.Replace("\"json\":\"here\"", $"\"json\":{json}", StringComparison.Ordinal)),
+        };
     }
 
     // In brackets, so that two events are one text.

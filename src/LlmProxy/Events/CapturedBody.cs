@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -6,6 +7,9 @@ namespace LlmProxy.Events;
 /// <summary>Turns the bytes that were kept of a body into what an event says of it.</summary>
 internal static class CapturedBody
 {
+    /// <summary>A shorter beginning of a secret tells nothing that is not told by whose it is.</summary>
+    private const int BeginningMin = 8;
+
     private static ReadOnlySpan<byte> TokenPrefix => "llmp_"u8;
 
     /// <summary>The body; null when there was none.</summary>
@@ -22,6 +26,16 @@ internal static class CapturedBody
 
         HideTokens(bytes);
         Hide(bytes, providerKey);
+        if (isCut)
+        {
+            HideBeginning(bytes, providerKey);
+        }
+
+        if (IsJson(contentType))
+        {
+            HideEscaped(bytes, providerKey);
+        }
+
         if (!isCut && IsJson(contentType) && TryParse(bytes) is { } json)
         {
             return new EventBody { Json = json };
@@ -96,6 +110,68 @@ internal static class CapturedBody
         {
             rest.Slice(at, secret.Length).Fill((byte)'*');
             rest = rest[(at + secret.Length)..];
+        }
+    }
+
+    /// <summary>Of what was cut off in the middle of the secret.</summary>
+    private static void HideBeginning(Span<byte> bytes, ReadOnlySpan<byte> secret)
+    {
+        for (var length = Math.Min(secret.Length - 1, bytes.Length); length >= BeginningMin; length--)
+        {
+            if (bytes.EndsWith(secret[..length]))
+            {
+                bytes[^length..].Fill((byte)'*');
+                return;
+            }
+        }
+    }
+
+    /// <summary>JSON may write any character as an escape, and whoever reads it has the secret again.</summary>
+    private static void HideEscaped(Span<byte> json, ReadOnlySpan<byte> secret)
+    {
+        // Secrets are ASCII: most texts have no escape that one could be written with.
+        if (json.IndexOf("\\u00"u8) < 0 && json.IndexOf("\\/"u8) < 0 && secret.IndexOfAny((byte)'"', (byte)'\\') < 0)
+        {
+            return;
+        }
+
+        var reader = new Utf8JsonReader(json, isFinalBlock: false, default);
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader is { TokenType: JsonTokenType.String or JsonTokenType.PropertyName, ValueIsEscaped: true }
+                    && IsIn(reader, secret))
+                {
+                    json.Slice((int)reader.TokenStartIndex + 1, reader.ValueSpan.Length).Fill((byte)'*');
+                }
+            }
+        }
+        catch (JsonException)
+        {
+            // From here on it is text, which nobody unescapes.
+        }
+    }
+
+    private static bool IsIn(in Utf8JsonReader text, ReadOnlySpan<byte> secret)
+    {
+        var plain = ArrayPool<byte>.Shared.Rent(text.ValueSpan.Length);
+        try
+        {
+            ReadOnlySpan<byte> read = plain.AsSpan(0, text.CopyString(plain));
+            return (!secret.IsEmpty && read.IndexOf(secret) >= 0)
+                || (read.IndexOf(TokenPrefix) is >= 0 and var at
+                    && read.Length - at - TokenPrefix.Length >= BeginningMin
+                    && !read.Slice(at + TokenPrefix.Length, BeginningMin).Contains((byte)' '));
+        }
+        catch (InvalidOperationException)
+        {
+            // Half a character, which cannot be written otherwise.
+            return false;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(plain);
         }
     }
 

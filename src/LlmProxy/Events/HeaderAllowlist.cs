@@ -9,9 +9,11 @@ namespace LlmProxy.Events;
 /// </summary>
 internal sealed class HeaderAllowlist
 {
-    /// <summary>More are not kept of one message, nor more of one value.</summary>
+    /// <summary>A longer value is cut.</summary>
+    public const int ValueLengthMax = 256;
+
+    /// <summary>More are not kept of one message.</summary>
     private const int FieldsMax = 32;
-    private const int ValueLengthMax = 256;
 
     // Clients of Helicone tag their requests with fields of this form.
     private const string PropertyPrefix = "helicone-property-";

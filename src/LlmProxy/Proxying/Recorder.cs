@@ -30,14 +30,18 @@ internal sealed class Recorder(EventBus bus, EventOptions options, TimeProvider 
     {
         using (recording)
         {
-            return Describe(exchange, recording, RecordedBodies.Read(exchange, recording, options));
+            return Describe(
+                exchange, recording, RecordedBodies.Read(exchange, recording, options),
+                new RecordedText(exchange.Grant?.Project.ProviderKey.Reveal()));
         }
     }
 
-    private ExchangeEvent Describe(Exchange exchange, Recording recording, RecordedBodies bodies)
+    private ExchangeEvent Describe(
+        Exchange exchange, Recording recording, RecordedBodies bodies, RecordedText text)
     {
+        // All other instants are reckoned from this one, so that they are in their order.
         var now = clock.GetUtcNow();
-        var refusal = exchange.Refusal;
+        var started = now - clock.GetElapsedTime(exchange.Started);
         return new ExchangeEvent
         {
             EventId = TimeOrderedId.New(now).ToString(),
@@ -47,25 +51,25 @@ internal sealed class Recorder(EventBus bus, EventOptions options, TimeProvider 
             Provider = exchange.Route?.Provider.Name,
             Operation = WordFor(exchange.Operation.Shape),
             Method = exchange.Method,
-            Path = SecretText.Hide(exchange.Target.Path),
+            Path = text.Of(exchange.Target.Path.ToString()),
             Status = exchange.Outcome == Outcome.ClientGone && exchange.ResponseBytes == 0 ? 0 : exchange.Status,
             Outcome = OutcomeWords.Of(exchange.Outcome),
-            Refusal = refusal?.Code,
+            Refusal = exchange.Refusal?.Code,
             Reason = exchange.Reason,
-            StartedAt = At(now, exchange.Started)!.Value,
-            SentAt = At(now, exchange.SentUpstream),
-            FirstByteAt = At(now, exchange.FirstByte),
-            EndedAt = At(now, exchange.Ended)!.Value,
+            StartedAt = started,
+            SentAt = At(exchange, started, exchange.SentUpstream),
+            FirstByteAt = At(exchange, started, exchange.FirstByte),
+            EndedAt = At(exchange, started, exchange.Ended)!.Value,
             DurationMs = Milliseconds(exchange.Started, exchange.Ended),
             TimeToFirstByteMs = exchange.FirstByte == 0
                 ? null
                 : Milliseconds(exchange.Started, exchange.FirstByte),
             Stream = recording.IsStream,
-            RequestModel = Visible(exchange.RequestModel ?? bodies.RequestModel ?? exchange.Model),
-            ResponseModel = exchange.AnsweredUpstream == 0 ? null : Visible(exchange.Model),
-            ServiceTier = exchange.ServiceTier,
-            ResponseId = bodies.Signs.Id,
-            FinishReasons = bodies.Signs.FinishReasons,
+            RequestModel = text.OfOrNull(exchange.RequestModel ?? bodies.RequestModel ?? exchange.Model),
+            ResponseModel = exchange.AnsweredUpstream == 0 ? null : text.OfOrNull(exchange.Model),
+            ServiceTier = text.OfOrNull(exchange.ServiceTier),
+            ResponseId = text.OfOrNull(bodies.Signs.Id),
+            FinishReasons = bodies.Signs.FinishReasons?.Select(text.Of).ToArray(),
             Cache = exchange.CacheWord,
             Usage = UsageOf(exchange.Usage),
             UsageFaults = exchange.UsageFaults == UsageFaults.None
@@ -78,41 +82,22 @@ internal sealed class Recorder(EventBus bus, EventOptions options, TimeProvider 
             Request = new EventMessage
             {
                 Bytes = exchange.RequestBytes,
-                ContentType = recording.RequestType,
-                Headers = FieldsOf(recording.RequestHeaders),
+                ContentType = text.OfOrNull(recording.RequestType),
+                Headers = text.OfOrNull(recording.RequestHeaders),
                 Body = bodies.Request,
             },
             Response = new EventMessage
             {
                 Bytes = exchange.ResponseBytes,
-                ContentType = recording.ResponseType,
-                Headers = FieldsOf(recording.ResponseHeaders),
+                ContentType = text.OfOrNull(recording.ResponseType),
+                Headers = text.OfOrNull(recording.ResponseHeaders),
                 Body = bodies.Response,
             },
         };
     }
 
-    /// <summary>A client may name as its model whatever it likes, its key too.</summary>
-    private static string? Visible(string? model) => model is null ? null : SecretText.Hide(model);
-
-    private static Dictionary<string, string>? FieldsOf(KeyValuePair<string, string>[]? headers)
-    {
-        if (headers is null)
-        {
-            return null;
-        }
-
-        var fields = new Dictionary<string, string>(headers.Length, StringComparer.Ordinal);
-        foreach (var (name, value) in headers)
-        {
-            fields[name.ToLowerInvariant()] = SecretText.Hide(value);
-        }
-
-        return fields;
-    }
-
-    private DateTimeOffset? At(DateTimeOffset now, long timestamp) =>
-        timestamp == 0 ? null : now - clock.GetElapsedTime(timestamp);
+    private DateTimeOffset? At(Exchange exchange, DateTimeOffset started, long timestamp) =>
+        timestamp == 0 ? null : started + clock.GetElapsedTime(exchange.Started, timestamp);
 
     private double Milliseconds(long from, long to) =>
         Math.Round(clock.GetElapsedTime(from, to).TotalMilliseconds, 3);

@@ -17,22 +17,27 @@ internal sealed class EventLog(string path)
     public string Path => path;
 
     /// <summary>All that is there now, in the order of the file.</summary>
-#pragma warning disable MA0045 // It is asked again and again; what a file has got lately is in memory.
     public IReadOnlyList<LoggedEvent> Read()
     {
         lock (_reading)
         {
-            if (File.Exists(path))
-            {
-                TakeLines(ReadOn());
-            }
-
+            ReadOn();
             return [.. _events];
         }
     }
 
     /// <summary>How many there are; cheap enough to be asked again and again.</summary>
-    public int Count => Read().Count;
+    public int Count
+    {
+        get
+        {
+            lock (_reading)
+            {
+                ReadOn();
+                return _events.Count;
+            }
+        }
+    }
 
     /// <summary>Once there are so many.</summary>
     public async Task<IReadOnlyList<LoggedEvent>> WithAsync(int count, TimeSpan? within = null)
@@ -49,20 +54,26 @@ internal sealed class EventLog(string path)
         return Assert.Single(Read(), logged => logged.RequestId == requestId);
     }
 
-    private byte[] ReadOn()
+#pragma warning disable MA0045 // It is asked again and again; what a file has got lately is in memory.
+    private void ReadOn()
     {
+        if (!File.Exists(path))
+        {
+            return;
+        }
+
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         file.Position = _read;
         var bytes = new byte[file.Length - _read];
         file.ReadExactly(bytes);
         _read += bytes.Length;
-        return bytes;
+        _rest.AddRange(bytes);
+        TakeLines();
     }
 #pragma warning restore MA0045
 
-    private void TakeLines(byte[] more)
+    private void TakeLines()
     {
-        _rest.AddRange(more);
         var bytes = _rest.ToArray().AsMemory();
         while (bytes.Span.IndexOf((byte)'\n') is >= 0 and var end)
         {

@@ -77,8 +77,9 @@ internal static class EventFlow
 
         await Console.Out.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"{events:N0} events of {EventJson.Write(Draft()).Length:N0} bytes, {Rate(perSecond)}: {events / time.TotalSeconds:N0} a second "
-            + $"acknowledged, at most {behindMax:N0} on their way; CPU an event {ours.TotalMicroseconds / events:0.0} µs "
+            $"{events:N0} events of {EventJson.Write(Draft()).Length:N0} bytes, {Rate(perSecond)}: "
+            + $"{events / time.TotalSeconds:N0} a second acknowledged, at most {behindMax:N0} on their way; "
+            + $"CPU an event {ours.TotalMicroseconds / events:0.0} µs "
             + $"for bus, sender and reader together, {theirs.TotalMicroseconds / events:0.0} µs for Redis"));
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace LlmProxy.Events;
 
@@ -150,6 +151,7 @@ internal sealed record EventMessage
 internal sealed record EventBody
 {
     /// <summary>The body, or what a stream amounts to, as JSON.</summary>
+    [JsonConverter(typeof(VerbatimJson))]
     public JsonElement? Json { get; init; }
 
     /// <summary>Text that is no JSON, or JSON that was cut.</summary>

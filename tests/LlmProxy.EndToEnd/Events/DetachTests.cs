@@ -4,7 +4,9 @@ using LlmProxy.EndToEnd.Fixtures;
 
 namespace LlmProxy.EndToEnd.Events;
 
-/// <summary><c>--detach</c> does what it says: it goes on when all that started it is gone, and can be stopped.</summary>
+/// <summary>
+/// <c>--detach</c> does what it says: it goes on when all that started it is gone, and can be stopped.
+/// </summary>
 public sealed class DetachTests : IAsyncLifetime
 {
     private const string Key = "canary-key-of-the-detached-0123456789";

@@ -39,7 +39,8 @@ public sealed partial class DispatcherTests : IAsyncLifetime
         await using var successor = await StartAsync(second);
         release.Release();
         var ended = await dispatcher.Process.EndAsync();
-        await second.HasAsync(asked.Except(first[0].Events.Select(static one => one.RequestId), StringComparer.Ordinal));
+        await second.HasAsync(
+            asked.Except(first[0].Events.Select(static one => one.RequestId), StringComparer.Ordinal));
 
         Assert.Equal(0, ended.ExitCode);
         Assert.Equal((1, 20), (first.Count, _receiver.Count));

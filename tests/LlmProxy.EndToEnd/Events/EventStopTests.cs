@@ -34,7 +34,9 @@ public sealed class EventStopTests
         Assert.All(logged, static one => Assert.Equal((200, "served"), (one.Status, one.Outcome)));
     }
 
-    /// <summary>Sends its share without waiting for an answer before the next request (RFC 9112 section 9.3.2).</summary>
+    /// <summary>
+    /// Sends its share without waiting for an answer before the next request (RFC 9112 section 9.3.2).
+    /// </summary>
     private static async Task<List<string>> AskAsync(EventRig rig, IssuedToken token, int client)
     {
         const int AtOnce = 20;

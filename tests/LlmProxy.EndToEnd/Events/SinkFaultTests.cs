@@ -66,7 +66,9 @@ public sealed class SinkFaultTests : IAsyncLifetime
         Assert.InRange(waited, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(10));
     }
 
-    /// <summary>Refused for good, it is set aside at once; failed, only after others have got through many times.</summary>
+    /// <summary>
+    /// Refused for good, it is set aside at once; failed, only after others have got through many times.
+    /// </summary>
     [Theory]
     [InlineData(400, "HTTP 400")]
     [InlineData(500, "HTTP 500")]

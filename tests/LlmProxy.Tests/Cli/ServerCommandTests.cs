@@ -1,4 +1,3 @@
-using LlmProxy.Cli;
 using Xunit;
 
 namespace LlmProxy.Tests.Cli;
@@ -39,12 +38,10 @@ public sealed class ServerCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task The_event_log_is_refused_until_there_are_events()
+    public async Task The_event_log_is_a_setting_like_any_other()
     {
-        var refused = await _shell.RunAsync("server", "--file-event-log", "events.jsonl");
+        await _shell.RunAsync("server", "--file-event-log", "events.jsonl");
 
-        Assert.Equal(ExitCode.Usage, refused.ExitCode);
-        Assert.Contains("--file-event-log", refused.Errors, StringComparison.Ordinal);
-        Assert.Empty(_shell.ServerFlags);
+        Assert.Equal("events.jsonl", Assert.Single(_shell.ServerFlags)["FILE_EVENT_LOG"]);
     }
 }

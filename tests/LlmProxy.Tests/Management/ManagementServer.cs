@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using LlmProxy.Caching;
+using LlmProxy.Events;
 using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Management;
@@ -82,6 +83,7 @@ internal sealed class ManagementServer : IAsyncDisposable
             builder.Services.AddSingleton(cache);
         }
 
+        builder.Services.AddEvents(EventOptions.Read(Settings()));
         builder.Services.AddProxying().AddExplainApi();
         builder.Services.AddLimits(LimitsOptions.None);
         builder.Services.AddProjects().AddProjectsApi();

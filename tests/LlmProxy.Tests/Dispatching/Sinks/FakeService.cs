@@ -25,9 +25,10 @@ internal sealed class FakeService : IAsyncDisposable
 
     private FakeService(X509Certificate2? certificate)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // The empty builder watches no file: hundreds of these at once would use up what the system has for that.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.ClearProviders();
-        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = null;

@@ -114,7 +114,8 @@ public sealed class SinkTotalityTests
         var text = Encoding.UTF8.GetString(record.Json.Span);
         return record with
         {
-            Json = Encoding.UTF8.GetBytes(text.Replace("\"json\":\"here\"", $"\"json\":{json}", StringComparison.Ordinal)),
+            Json = Encoding.UTF8.GetBytes(
+                text.Replace("\"json\":\"here\"", $"\"json\":{json}", StringComparison.Ordinal)),
         };
     }
 

@@ -29,7 +29,8 @@ public sealed class StreamLinkTests(BusRedis redis) : IClassFixture<BusRedis>
     {
         await using var link = Link();
 
-        var unknown = await link.AskAsync(0, static (database, _) => database.ExecuteAsync("CANARY", "canary"), Aborted);
+        var unknown = await link.AskAsync(
+            0, static (database, _) => database.ExecuteAsync("CANARY", "canary"), Aborted);
         var wrong = await link.RunAsync("return redis.call('GET')", [], [], Aborted);
         var own = await link.RunAsync("return redis.error_reply('CANARY canary')", [], [], Aborted);
 

@@ -18,6 +18,7 @@ internal sealed class EventBus(EventOptions options, EventMetrics metrics, ILogg
 {
     private static readonly TimeSpan BusyPause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan IdlePause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan UnusedPause = TimeSpan.FromMilliseconds(200);
 
     private readonly Channel<EventDraft> _drafts = Channel.CreateBounded<EventDraft>(
         new BoundedChannelOptions(options.BufferSize)
@@ -78,10 +79,17 @@ internal sealed class EventBus(EventOptions options, EventMetrics metrics, ILogg
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        // One timer for all pauses: a bus that nobody uses costs nothing.
+        using var timer = new PeriodicTimer(IdlePause);
+        try
         {
-            var pause = Drain() ? BusyPause : IdlePause;
-            await Task.Delay(pause, CancellationToken.None);
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                timer.Period = Drain() ? BusyPause : IsIdle ? UnusedPause : IdlePause;
+            }
+        }
+        catch (OperationCanceledException)
+        {
         }
     }
 

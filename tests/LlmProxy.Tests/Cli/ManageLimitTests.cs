@@ -192,11 +192,12 @@ public sealed class ManageLimitTests : IAsyncLifetime
             Models:        gpt-5, gpt-5-*
             Endpoints:     /v1/models
             Origins:       https://app.example.com
-            Last used:     2026-01-02 05:00
 
             """;
         Assert.Contains(lines, token, StringComparison.Ordinal);
         Assert.Contains(lines, project, StringComparison.Ordinal);
+        Assert.All([token, project], static shown =>
+            Assert.Contains("\nLast used:     2026-01-02 05:00\n", shown, StringComparison.Ordinal));
         Assert.Contains("Expires:       never\n", project, StringComparison.Ordinal);
         Assert.Matches(@"17 of 1000 +52000 of 1000000 +\$0\.12 of \$10\.50", tokens);
         Assert.Matches(@"17 of 1000 +52000 of 1000000 +\$0\.12 of \$10\.50", projects);

@@ -28,7 +28,7 @@ internal sealed class InProcessDispatch(
     /// <exception cref="Settings.StartFailure">The file cannot be opened.</exception>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _sink = SinkTable.Open(new SinkTarget(Service, events.FileLog, null) { Rotation = rotation }, clock);
+        _sink = FileSink.Open(events.FileLog!, rotation, "FILE_EVENT_LOG");
         _source = new QueueSource(
             bus.Subscribe(Service, events.BufferSize, events.BufferBytes), Service,
             new DeadLetterFile($"{events.FileLog}.dead", clock, logger), clock);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -9,6 +10,9 @@ internal static class CapturedBody
 {
     /// <summary>A shorter beginning of a secret tells nothing that is not told by whose it is.</summary>
     private const int BeginningMin = 8;
+
+    private static readonly SearchValues<byte> Unescaped = SearchValues.Create(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:="u8);
 
     private static ReadOnlySpan<byte> TokenPrefix => "llmp_"u8;
 
@@ -26,6 +30,7 @@ internal static class CapturedBody
 
         HideTokens(bytes);
         Hide(bytes, providerKey);
+        HideInJson(bytes, providerKey);
         if (isCut)
         {
             HideBeginning(bytes, providerKey);
@@ -110,6 +115,16 @@ internal static class CapturedBody
         {
             rest.Slice(at, secret.Length).Fill((byte)'*');
             rest = rest[(at + secret.Length)..];
+        }
+    }
+
+    /// <summary>As JSON writes it, in text that is none: most keys look the same there.</summary>
+    private static void HideInJson(Span<byte> bytes, ReadOnlySpan<byte> secret)
+    {
+        if (secret.IndexOfAnyExcept(Unescaped) >= 0)
+        {
+            Hide(bytes, JsonEncodedText.Encode(secret).EncodedUtf8Bytes);
+            Hide(bytes, JsonEncodedText.Encode(secret, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).EncodedUtf8Bytes);
         }
     }
 

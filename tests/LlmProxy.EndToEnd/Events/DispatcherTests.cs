@@ -106,7 +106,6 @@ public sealed partial class DispatcherTests : IAsyncLifetime
         Assert.Equal((2, 2), (status.ExitCode, replay.ExitCode));
         Assert.Contains("Redis", status.Errors, StringComparison.Ordinal);
         Assert.Contains("Redis", replay.Errors, StringComparison.Ordinal);
-        Assert.DoesNotContain("events of", replay.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -159,7 +159,7 @@ public sealed class EventSettingTests
     [InlineData("LLM_PROXY_EVENT_BUS", "kafka")]
     [InlineData("LLM_PROXY_EVENT_BUSS", "redis")]
     [InlineData("FILE_EVENT_LOG", "/proc/no/such/file")]
-    [InlineData("FILE_EVENT_LOG", "/")]
+    [InlineData("FILE_EVENT_LOG", ".")]
     [InlineData("FILE_EVENT_LOG_MAX_BYTES", "100")]
     [InlineData("FILE_EVENT_LOG_KEEP", "0")]
     [InlineData("EVENT_SPOOL_MAX_BYTES", "1000")]

@@ -49,6 +49,7 @@ internal sealed class RedisProcess : IAsyncDisposable
     {
         await _process!.KillAsync();
         await _process.DisposeAsync();
+        _process = null;
     }
 
     /// <summary>What it says to a command; empty when it is not there.</summary>

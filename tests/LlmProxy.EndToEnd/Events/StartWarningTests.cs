@@ -66,7 +66,8 @@ public sealed class StartWarningTests
         var ended = await rig.Proxy.StopAsync();
 
         var warnings = ended.Errors.Split('\n')
-            .Where(static line => line.Contains("\"level\":\"warn", StringComparison.Ordinal)).ToList();
+            .Where(static line => line.Contains("\"level\":\"warn", StringComparison.Ordinal)
+                && line.Contains("Redis", StringComparison.Ordinal)).ToList();
         Assert.Equal(expected.Length, warnings.Count);
         Assert.All(expected, said => Assert.Single(
             warnings, line => line.Contains(said, StringComparison.Ordinal)));

@@ -36,8 +36,11 @@ internal sealed class FileSink : ISink
     private FileSink(string path, FileRotation rotation, FileStream held) =>
         (_path, _rotation, _lock) = (path, rotation, held);
 
+    /// <param name="path">The file.</param>
+    /// <param name="rotation">When it is put aside.</param>
+    /// <param name="setting">Who has named the path: begins the failure's message.</param>
     /// <exception cref="StartFailure">It cannot be written to, or another process does.</exception>
-    public static FileSink Open(string path, FileRotation rotation)
+    public static FileSink Open(string path, FileRotation rotation, string setting = "--endpoint")
     {
         FileStream? held = null;
         try
@@ -58,7 +61,7 @@ internal sealed class FileSink : ISink
         catch (Exception failure) when (IsOfDisk(failure) || failure is ArgumentException or NotSupportedException)
         {
             held?.Dispose();
-            throw new StartFailure($"--endpoint: '{path}' cannot be written to: {failure.Message}");
+            throw new StartFailure($"{setting}: '{path}' cannot be written to: {failure.Message}");
         }
     }
 

@@ -144,6 +144,11 @@ internal sealed class DispatcherCommand(Entrypoints entrypoints, Workplace place
         replay.SetAction(async (parsed, stop) =>
         {
             var report = await entrypoints.Dispatcher.Replay(await FlagsAsync(parsed, stop), stop);
+            if (report is { IsWhole: false, Replayed: 0 })
+            {
+                throw new CommandFailure(ExitCode.Network, "Redis does not answer.");
+            }
+
             place.Terminal.Print(string.Create(
                 CultureInfo.InvariantCulture, $"{report.Replayed} events of {report.Group} are on their way again."));
             return report.IsWhole

@@ -111,6 +111,9 @@ internal sealed class Exchange(HttpContext http, RequestTarget target, TimeProvi
     /// <summary>When the request began to leave for the provider; 0 if it never did.</summary>
     public long SentUpstream { get; set; }
 
+    /// <summary>The client has something of the provider's already, though not yet its final answer.</summary>
+    public bool HasInterimAnswer { get; set; }
+
     /// <summary>How often the provider was asked again.</summary>
     public int Retries { get; set; }
 

@@ -43,6 +43,7 @@ internal sealed class InterimAnswers
             return;
         }
 
+        _exchange.HasInterimAnswer = true;
         try
         {
             // Kestrel writes none but the 100. It has nothing on its way itself before the answer has started, and that

@@ -77,7 +77,7 @@ internal sealed class UpstreamCall(
     private bool IsRepeatable => Upload is null && exchange.Method is "GET" or "HEAD" or "OPTIONS" or "DELETE";
 
     private bool MayAskAgain(Exception failure, int attempt) =>
-        attempt < Rules.Max && !cutoff.IsTriggered
+        attempt < Rules.Max && !cutoff.IsTriggered && !exchange.HasInterimAnswer
         && (NothingWasSent(failure) ? exchange.RequestBytes == 0
             : IsRepeatable && failure is HttpRequestException
             {
@@ -85,7 +85,7 @@ internal sealed class UpstreamCall(
             });
 
     private bool MustAskAgain(HttpResponseMessage answer, int attempt) =>
-        attempt < Rules.Max && IsRepeatable && Rules.Statuses.Contains((int)answer.StatusCode)
+        attempt < Rules.Max && IsRepeatable && !exchange.HasInterimAnswer && Rules.Statuses.Contains((int)answer.StatusCode)
         && !answer.Headers.NonValidated.Contains("Retry-After");
 
     private static TimeSpan PauseAfter(int attempt) => TimeSpan.FromMilliseconds(

@@ -132,7 +132,9 @@ public sealed class SharedCallTests(ProxyBeforeRawUpstream rig) : IClassFixture<
         var route = rig.Upstream.Does(async exchange =>
         {
             await everybodyAsked.WaitAsync(Eventually.Patience);
-            if (Interlocked.Increment(ref calls) == 1)
+
+            // Twice, because the first one is asked again.
+            if (Interlocked.Increment(ref calls) <= 2)
             {
                 exchange.Reset();
                 return;
@@ -148,7 +150,7 @@ public sealed class SharedCallTests(ProxyBeforeRawUpstream rig) : IClassFixture<
         var statuses = (await Task.WhenAll(answers)).Select(static answer => answer.StatusCode).ToList();
         Assert.Single(statuses, HttpStatusCode.BadGateway);
         Assert.Equal(4, statuses.Count(static status => status == HttpStatusCode.OK));
-        Assert.Equal(2, route.Requests.Count);
+        Assert.Equal(3, route.Requests.Count);
     }
 
     [Fact]

@@ -146,7 +146,8 @@ internal static partial class Detachment
         patience.CancelAfter(StopPatience);
         try
         {
-            while (RunningOf(pidFile) == process)
+            // Not until its file is gone, which it removes itself: until it is.
+            while (Send(process, Nothing) == 0 && IsOurs(process))
             {
                 await Task.Delay(Pause, patience.Token);
             }

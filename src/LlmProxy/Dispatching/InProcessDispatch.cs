@@ -19,7 +19,7 @@ internal sealed class InProcessDispatch(
 
     private readonly CancellationTokenSource _stop = new();
     private QueueSource? _source;
-    private ISink? _sink;
+    private FileSink? _sink;
     private Task _running = Task.CompletedTask;
 
     /// <summary>What it has done; nothing before it starts.</summary>

@@ -85,7 +85,8 @@ internal sealed class UpstreamCall(
             });
 
     private bool MustAskAgain(HttpResponseMessage answer, int attempt) =>
-        attempt < Rules.Max && IsRepeatable && !exchange.HasInterimAnswer && Rules.Statuses.Contains((int)answer.StatusCode)
+        attempt < Rules.Max && IsRepeatable && !exchange.HasInterimAnswer
+        && Rules.Statuses.Contains((int)answer.StatusCode)
         && !answer.Headers.NonValidated.Contains("Retry-After");
 
     private static TimeSpan PauseAfter(int attempt) => TimeSpan.FromMilliseconds(

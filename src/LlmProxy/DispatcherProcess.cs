@@ -41,8 +41,8 @@ internal static class DispatcherProcess
                 options.Buffer, options.BatchSize, options.Retention, Wait, source.ClaimAfter / 3, LastBatch),
             tally, clock, logger);
 
-        logger.Dispatching(options.Service);
         started(health?.Address);
+        logger.Dispatching(options.Service);
         using var beating = new CancellationTokenSource();
         var heartbeat = BeatAsync(
             $"{options.Service}/{source.Consumer}", stream.Heartbeat, tally, clock, beating.Token);

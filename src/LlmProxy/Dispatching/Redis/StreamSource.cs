@@ -24,12 +24,17 @@ internal sealed class StreamSource(
     // Longer than anybody waits before taking over.
     private static readonly TimeSpan HandedBack = TimeSpan.FromDays(1);
 
+    // How much is asked for at once, by how long events have been lately: a batch of whole bodies may be very long.
+    private const int BytesAtOnce = 4 * 1_024 * 1_024;
+    private const int FirstAtOnce = 32;
+
     // What was given out and not heard of: it is not given out again, however long that takes.
     private readonly HashSet<string> _held = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private RedisValue _claimFrom = Beginning;
     private long _claimedAt;
     private long _lookedAt;
+    private int _atOnce = FirstAtOnce;
     private bool _mayBeMore;
     private long _tidiedAt;
     private bool _isMade;
@@ -54,10 +59,13 @@ internal sealed class StreamSource(
         {
             // A look is not cut short: what it brings would be pending, and nobody would know.
             stop.ThrowIfCancellationRequested();
-            var taken = await LookAsync(max);
-            (_lookedAt, _mayBeMore) = (time.GetTimestamp(), taken.Count == max);
+            var count = Math.Min(max, _atOnce);
+            var taken = await LookAsync(count);
+            (_lookedAt, _mayBeMore) = (time.GetTimestamp(), taken.Count == count);
             if (taken.Count > 0)
             {
+                var bytes = taken.Sum(static delivery => (long)delivery.Record.Json.Length);
+                _atOnce = (int)Math.Max(1, BytesAtOnce / Math.Max(1, bytes / taken.Count));
                 return taken;
             }
 

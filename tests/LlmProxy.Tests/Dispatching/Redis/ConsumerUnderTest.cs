@@ -49,6 +49,17 @@ internal sealed class ConsumerUnderTest : IAsyncDisposable
     /// <summary>What is there now, without waiting.</summary>
     public Task<IReadOnlyList<Delivery>> PeekAsync(int max = 100) => TakeAsync(max, 0);
 
+    public async Task<IReadOnlyList<Delivery>> TakeAllAsync()
+    {
+        List<Delivery> all = [];
+        while (await PeekAsync(1_000) is { Count: > 0 } some)
+        {
+            all.AddRange(some);
+        }
+
+        return all;
+    }
+
     public async Task<Backlog> MeasureAsync() => (await Source.MeasureAsync(Aborted))!.Value;
 
     public static IEnumerable<string> IdsOf(IEnumerable<Delivery> deliveries) =>

@@ -36,12 +36,12 @@ public sealed class DeadLetterStreamTests(BusRedis redis) : IClassFixture<BusRed
     {
         await using var consumer = await BuryAsync(55);
         await using var other = new ConsumerUnderTest(redis, group: "other-group");
-        Assert.Equal(55, (await other.TakeAsync()).Count);
+        Assert.Equal(55, (await other.TakeAllAsync()).Count);
 
         var replay = await LettersOf(consumer).ReplayAsync(Aborted);
 
         Assert.Equal(new ReplayResult(55, IsWhole: true), replay);
-        var again = await consumer.TakeAsync();
+        var again = await consumer.TakeAllAsync();
         Assert.Equal(Given.Ids(1, 55), ConsumerUnderTest.IdsOf(again), StringComparer.Ordinal);
         Assert.Equal(Given.Event(7).Json.ToArray(), again[6].Record.Json.ToArray());
         Assert.Empty(await other.PeekAsync());
@@ -122,7 +122,7 @@ public sealed class DeadLetterStreamTests(BusRedis redis) : IClassFixture<BusRed
     {
         await redis.AddAsync(1, count);
         var consumer = new ConsumerUnderTest(redis);
-        foreach (var delivery in await consumer.TakeAsync(1_000))
+        foreach (var delivery in await consumer.TakeAllAsync())
         {
             Assert.True(await consumer.Source.BuryAsync(delivery, "refused", 2, Aborted));
         }

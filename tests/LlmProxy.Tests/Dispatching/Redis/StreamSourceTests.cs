@@ -33,12 +33,31 @@ public sealed class StreamSourceTests(BusRedis redis) : IClassFixture<BusRedis>,
     }
 
     [Fact]
+    public async Task Takes_fewer_at_once_the_longer_they_are()
+    {
+        for (var number = 1; number <= 40; number++)
+        {
+            var record = Given.Event(number, 1_000_000);
+            await redis.Database.StreamAddAsync("test-events", [new("id", record.Id), new("data", record.Json)]);
+        }
+
+        await using var consumer = new ConsumerUnderTest(redis);
+
+        Assert.Equal([32, 4, 4, 0],
+        [
+            (await consumer.TakeAsync()).Count, (await consumer.TakeAsync()).Count, (await consumer.TakeAsync()).Count,
+            (await consumer.PeekAsync()).Count,
+        ]);
+    }
+
+    [Fact]
     public async Task What_is_acknowledged_is_done_with()
     {
         await redis.AddAsync(1, 1_200);
         await using var consumer = new ConsumerUnderTest(redis);
-        var taken = await consumer.TakeAsync(2_000);
+        var taken = await consumer.TakeAllAsync();
 
+        Assert.Equal(1_200, taken.Count);
         Assert.True(await consumer.Source.AcknowledgeAsync(taken, Aborted));
 
         Assert.Equal(0, await redis.PendingAsync());
@@ -98,7 +117,7 @@ public sealed class StreamSourceTests(BusRedis redis) : IClassFixture<BusRedis>,
     {
         await redis.AddAsync(1, 250);
         var dead = new ConsumerUnderTest(redis, "dead");
-        await dead.TakeAsync(250);
+        Assert.Equal(250, (await dead.TakeAllAsync()).Count);
         await dead.KillAsync();
         await using var heir = new ConsumerUnderTest(redis, "heir", claimAfter: TimeSpan.FromMilliseconds(50));
 

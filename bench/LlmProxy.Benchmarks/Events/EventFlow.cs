@@ -24,7 +24,8 @@ internal static class EventFlow
     private const int WarmEvents = 100_000;
 
     private static readonly EventOptions Options = new(
-        true, 16_384, 64 * 1024 * 1024, BodyPolicy.All, 65_536, 262_144, AddressPolicy.Network, true, null);
+        true, 16_384, 64 * 1024 * 1024, BodyPolicy.All, 65_536, 262_144, AddressPolicy.Network,
+        new HeaderAllowlist([]), true, null);
 
     public static async Task<int> RunAsync(int perSecond, int seconds, CancellationToken aborted)
     {

@@ -43,11 +43,13 @@ public sealed class StreamSourceTests(BusRedis redis) : IClassFixture<BusRedis>,
 
         await using var consumer = new ConsumerUnderTest(redis);
 
-        Assert.Equal([32, 4, 4, 0],
+        List<int> taken =
         [
             (await consumer.TakeAsync()).Count, (await consumer.TakeAsync()).Count, (await consumer.TakeAsync()).Count,
             (await consumer.PeekAsync()).Count,
-        ]);
+        ];
+
+        Assert.Equal([32, 4, 4, 0], taken);
     }
 
     [Fact]

@@ -102,7 +102,9 @@ internal static partial class Detachment
 
     /// <summary>Once it works: whoever has started it may go.</summary>
     /// <param name="pidFile">Gets the number of this process; null for none.</param>
-    /// <param name="log">Gets what it says from now on; null when that goes where it went before.</param>
+    /// <param name="log">
+    /// Gets what is printed from now on; null when that goes where it went before. The log of the program is a setting.
+    /// </param>
     public static void SayItWorks(string? pidFile, string? log)
     {
         if (log is not null)

@@ -9,6 +9,7 @@ namespace LlmProxy.Cli;
 internal sealed class DispatcherCommand(Entrypoints entrypoints, Workplace place)
 {
     private const string ApiKey = "LLM_PROXY_API_KEY";
+    private const string LogFile = "LOG_FILE";
 
     private readonly Option<string?> _service = Setting(
         "--service", "service", "Where events go: file, lunary, helicone, webhook or otlp (DISPATCHER_SERVICE).");
@@ -30,7 +31,7 @@ internal sealed class DispatcherCommand(Entrypoints entrypoints, Workplace place
         ("DISPATCHER_ADDR", Setting(
             "--addr", "address", "Address on which /health and /metrics are answered (DISPATCHER_ADDR).")),
         ("LOG_LEVEL", Setting("--log-level", "level", "Least level that is logged (LOG_LEVEL).")),
-        ("LOG_FILE", Setting("--log-file", "file", "File to append log lines to (LOG_FILE).")),
+        (LogFile, Setting("--log-file", "file", "File to append log lines to (LOG_FILE).")),
     ];
 
     private readonly Option<string?> _pidFile = Setting(
@@ -84,6 +85,11 @@ internal sealed class DispatcherCommand(Entrypoints entrypoints, Workplace place
         var background = Detachment.Leave();
         var pidFile = background?.Pid ?? parsed.GetValue(_pidFile);
         var flags = await FlagsAsync(parsed, stop);
+        if (background is not null && (flags[LogFile] ?? place.Setting(LogFile)) is null)
+        {
+            flags[LogFile] = background.Log;
+        }
+
         try
         {
             return await entrypoints.Dispatcher.Run(

@@ -126,11 +126,17 @@ public sealed class DetachTests : IAsyncLifetime
         var address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}"));
 
         var started = await StartAsync("file", _rig.Folder.File("events.jsonl"), "--addr", address.Authority);
-        await using var client = await RawClient.ConnectAsync(address);
-        await client.SendAsync($"GET /health HTTP/1.1\r\nHost: {address.Authority}\r\n\r\n");
-
         Assert.Equal(0, started.ExitCode);
-        Assert.Equal(200, (await client.ReadAnswerAsync())?.Status);
+
+        // At its first moment it has not heard of Redis yet, and says so.
+        await Eventually.AnswersAsync(
+            async () =>
+            {
+                await using var client = await RawClient.ConnectAsync(address);
+                await client.SendAsync($"GET /health HTTP/1.1\r\nHost: {address.Authority}\r\n\r\n");
+                return (await client.ReadAnswerAsync())?.Status;
+            },
+            static status => status == 200, "it was well");
     }
 
     private string PidFile(string service) => _rig.Folder.File($"llm-proxy-dispatcher-{service}.pid");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using LlmProxy.Cli.Benchmark;
 using LlmProxy.Settings;
 
 namespace LlmProxy.Cli;
@@ -78,6 +79,7 @@ internal static class CommandLine
             new OpenAiCommand(place, stop).Create(),
             DispatcherCommand.Create(entrypoints, place),
             HealthCommand.Create(place),
+            BenchmarkCommand.Create(place),
             DemoCommand.Create(entrypoints, place),
             SimulatorCommand.Create(entrypoints, place),
         };

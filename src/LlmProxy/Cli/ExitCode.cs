@@ -14,7 +14,9 @@ internal static class ExitCode
     /// <summary>The credential was not accepted (401).</summary>
     public const int Authentication = 3;
 
-    /// <summary>What was asked for is not there or was refused (any other 4xx).</summary>
+    /// <summary>
+    /// What was asked for is not there or was refused (any other 4xx), or more requests of a benchmark failed than may.
+    /// </summary>
     public const int Refused = 4;
 
     /// <summary>Ctrl-C before the command was done; 128 + SIGINT, as shells have it.</summary>

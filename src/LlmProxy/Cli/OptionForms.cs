@@ -105,7 +105,7 @@ internal static class OptionForms
         return text;
     }
 
-    private static long? Number(ArgumentResult result, long min, long max)
+    public static long? Number(ArgumentResult result, long min, long max)
     {
         var text = result.Tokens[0].Value;
         if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
@@ -118,6 +118,7 @@ internal static class OptionForms
         return null;
     }
 
-    private static string NameOf(ArgumentResult result) =>
+    /// <summary>What the person called it.</summary>
+    public static string NameOf(ArgumentResult result) =>
         result.Parent is OptionResult option ? option.Option.Name : result.Argument.Name;
 }

@@ -11,6 +11,8 @@ namespace LlmProxy.Cli;
 /// </summary>
 internal sealed class Terminal(TextReader input, TextWriter output, TextWriter errors)
 {
+    private static readonly TimeSpan BarPace = TimeSpan.FromMilliseconds(100);
+
     public TextWriter Output => output;
 
     public TextWriter Errors => errors;
@@ -22,6 +24,9 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
 
     /// <summary>The cursor can be moved.</summary>
     public bool IsAnsi { get; init; }
+
+    /// <summary>Somebody reads standard error on a screen where the cursor can be moved.</summary>
+    public bool ErrorsAreAnsi { get; init; }
 
     /// <summary>Colours and bold letters are understood and wanted.</summary>
     public bool HasColour { get; init; }
@@ -41,6 +46,7 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
             InputIsTerminal = !Console.IsInputRedirected,
             OutputIsTerminal = !Console.IsOutputRedirected,
             IsAnsi = !Console.IsOutputRedirected && !isDumb,
+            ErrorsAreAnsi = !Console.IsErrorRedirected && !isDumb,
             HasColour = !Console.IsOutputRedirected && !isDumb && !noColour,
             ReadKey = Console.IsInputRedirected ? null : ReadConsoleKey,
             Width = static () => Console.WindowWidth > 0 ? Console.WindowWidth : 80,
@@ -131,6 +137,43 @@ internal sealed class Terminal(TextReader input, TextWriter output, TextWriter e
         {
             output.WriteLine(line.TrimEnd());
         }
+    }
+
+    /// <summary>
+    /// Waits for <paramref name="work"/>. Where somebody sees it, a bar on standard error shows how far it is, and is
+    /// gone in the end.
+    /// </summary>
+    /// <param name="work">What is waited for; how it ends is for the caller to see.</param>
+    /// <param name="look">How much of it is done, from 0 to 1, and a line about it.</param>
+    public async Task WatchAsync(Task work, Func<(double Share, string Text)> look)
+    {
+        if (!ErrorsAreAnsi)
+        {
+            await Task.WhenAny(work);
+            return;
+        }
+
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.Yes,
+            ColorSystem = HasColour ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.Yes,
+            Out = new AnsiConsoleOutput(errors),
+        });
+        console.Profile.Width = Width();
+        await console.Progress()
+            .AutoClear(true)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new SpinnerColumn())
+            .StartAsync(async progress =>
+            {
+                var bar = progress.AddTask(Markup.Escape(Visible(look().Text)));
+                while (!work.IsCompleted)
+                {
+                    var (share, text) = look();
+                    (bar.Value, bar.Description) = (100 * share, Markup.Escape(Visible(text)));
+                    await Task.WhenAny(work, Task.Delay(BarPace, TimeProvider.System, CancellationToken.None));
+                }
+            });
     }
 
     /// <summary>Steers the terminal; never with text of other people.</summary>

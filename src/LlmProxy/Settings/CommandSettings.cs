@@ -12,7 +12,7 @@ internal static class CommandSettings
         settings.AlsoKnown("OPENAI_API_KEY",
             "Provider key that `setup` and `manage project create` take when no flag gives one.");
         settings.AlsoKnown("PROXY_URL",
-            "Where `llm-proxy openai chat` finds the proxy; `http://localhost:8080` when not set.");
-        settings.AlsoKnown("PROXY_TOKEN", "Token that `llm-proxy openai chat` uses when no flag gives one.");
+            "Where `openai chat` and `benchmark` find the proxy; `http://localhost:8080` when not set.");
+        settings.AlsoKnown("PROXY_TOKEN", "Token that `openai chat` and `benchmark` use when no flag gives one.");
     }
 }

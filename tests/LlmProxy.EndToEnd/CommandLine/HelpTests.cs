@@ -22,6 +22,7 @@ public sealed class HelpTests : IDisposable
     [InlineData("openai", "--help")]
     [InlineData("openai", "chat", "--help")]
     [InlineData("health", "--help")]
+    [InlineData("benchmark", "--help")]
     [InlineData("demo", "--help")]
     [InlineData("simulator", "--help")]
     public async Task Every_level_explains_itself_on_standard_output(params string[] arguments)

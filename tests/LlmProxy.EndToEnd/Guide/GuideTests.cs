@@ -13,6 +13,7 @@ public sealed class GuideTests(ProxyBeforeSimulator rig) : IClassFixture<ProxyBe
 
     [Theory]
     [InlineData("limits.md")]
+    [InlineData("performance.md")]
     [InlineData("tokens.md")]
     [InlineData("usage-and-cost.md")]
     public async Task The_examples_of_a_page_answer_what_the_page_says(string page)

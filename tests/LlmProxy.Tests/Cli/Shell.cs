@@ -35,6 +35,10 @@ internal sealed class Shell : IDisposable
 
     public Queue<KeyPress>? Keys { get; set; }
 
+    /// <summary>Noon of a day in January, and it stays that; what takes its time needs one that goes on.</summary>
+    public TimeProvider Clock { get; init; } =
+        new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 12, 0, 0, TimeSpan.Zero));
+
     /// <summary>The flags with which the server was started, most recent last.</summary>
     public List<IReadOnlyDictionary<string, string?>> ServerFlags { get; } = [];
 
@@ -52,8 +56,7 @@ internal sealed class Shell : IDisposable
         using var signal = new StopSignal(stop);
         var output = new StringWriter(CultureInfo.InvariantCulture);
         var errors = new StringWriter(CultureInfo.InvariantCulture);
-        var place = new Workplace(TerminalOver(output, errors), Variables, Folder, new FakeTimeProvider(
-            new DateTimeOffset(2026, 1, 2, 12, 0, 0, TimeSpan.Zero)));
+        var place = new Workplace(TerminalOver(output, errors), Variables, Folder, Clock);
         var exitCode = await CommandLine.InvokeAsync(arguments, Entrypoints(), place, signal);
         return new Outcome(exitCode, output.ToString(), errors.ToString());
     }

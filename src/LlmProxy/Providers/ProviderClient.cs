@@ -88,7 +88,8 @@ internal sealed class ProviderClient : IDisposable
 #pragma warning disable CA1031 // An outcome, of which the circuit takes note and which is thrown again below.
                 try
                 {
-                    return Outcome.FromResult(await call.Client.SendAsync(call.Request, null, call.Interim, call.Cutoff));
+                    var answer = await call.Client.SendAsync(call.Request, null, call.Interim, call.Cutoff);
+                    return Outcome.FromResult(answer);
                 }
                 catch (Exception failure)
                 {

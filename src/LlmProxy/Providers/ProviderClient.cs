@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Polly;
 
@@ -67,14 +68,19 @@ internal sealed class ProviderClient : IDisposable
     /// <param name="project">Whose key it carries.</param>
     /// <param name="interim">Reads the interim answers. When this has ended, it reports nothing any more.</param>
     /// <param name="cutoff">Ends it.</param>
-    public async Task<HttpResponseMessage> SendAsync(
+    public ValueTask<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, Guid project, InterimReader? interim, Cutoff cutoff)
     {
-        if (_circuits?.Of(project) is not { } circuit)
-        {
-            return await SendAsync(request, interim, cutoff);
-        }
+        var circuit = _circuits?.Of(project);
+        return circuit is { IsClosed: false }
+            ? ProbeAsync(circuit, request, interim, cutoff)
+            : SendAsync(request, circuit, interim, cutoff);
+    }
 
+    /// <summary>Where the circuit is not closed, it says whether anything is sent.</summary>
+    private async ValueTask<HttpResponseMessage> ProbeAsync(
+        Circuit circuit, HttpRequestMessage request, InterimReader? interim, Cutoff cutoff)
+    {
         var context = ResilienceContextPool.Shared.Get(cutoff.Token);
         var outcome = await circuit.Pipeline.ExecuteOutcomeAsync(
             static async (_, call) =>
@@ -82,7 +88,8 @@ internal sealed class ProviderClient : IDisposable
 #pragma warning disable CA1031 // An outcome, of which the circuit takes note and which is thrown again below.
                 try
                 {
-                    return Outcome.FromResult(await call.Client.SendAsync(call.Request, call.Interim, call.Cutoff));
+                    var answer = await call.Client.SendAsync(call.Request, null, call.Interim, call.Cutoff);
+                    return Outcome.FromResult(answer);
                 }
                 catch (Exception failure)
                 {
@@ -96,8 +103,13 @@ internal sealed class ProviderClient : IDisposable
         return outcome.Result!;
     }
 
-    private async Task<HttpResponseMessage> SendAsync(
-        HttpRequestMessage request, InterimReader? interim, Cutoff cutoff)
+    /// <param name="request">What is sent.</param>
+    /// <param name="circuit">Is told how it ended; null when it is told by who calls.</param>
+    /// <param name="interim">Reads the interim answers.</param>
+    /// <param name="cutoff">Ends it.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, Circuit? circuit, InterimReader? interim, Cutoff cutoff)
     {
         if (interim is not null)
         {
@@ -113,11 +125,20 @@ internal sealed class ProviderClient : IDisposable
 
         try
         {
-            return await _invoker.SendAsync(request, cutoff.Token);
+            var answer = await _invoker.SendAsync(request, cutoff.Token);
+            circuit?.Tell(Outcome.FromResult(answer));
+            return answer;
         }
         catch (OperationCanceledException failure) when (cutoff is { IsTriggered: true, Reason: CutoffReason.Timeout })
         {
-            throw new ProviderTimeoutException(failure);
+            var timeout = new ProviderTimeoutException(failure);
+            circuit?.Tell(Outcome.FromException<HttpResponseMessage>(timeout));
+            throw timeout;
+        }
+        catch (Exception failure) when (circuit is not null)
+        {
+            circuit.Tell(Outcome.FromException<HttpResponseMessage>(failure));
+            throw;
         }
         finally
         {

@@ -96,7 +96,8 @@ internal static class AnswerRelay
     /// Copies the body. Nothing that was read waits for what has not come yet: before each wait everything is flushed.
     /// Throws what the upstream's stream throws when it breaks off.
     /// </summary>
-    public static async Task CopyBodyAsync(
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public static async ValueTask CopyBodyAsync(
         HttpResponseMessage answer, Exchange exchange, Cutoff cutoff, ProviderTimeouts timeouts)
     {
         if (IsWithoutContent(answer))

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using LlmProxy.Http;
 using LlmProxy.Providers;
@@ -17,7 +18,8 @@ internal sealed class Forwarding(
     Exchange exchange, ProviderRoute route, Grant grant, RequestJudge judge, ExchangeMeter meter, CacheFill fill,
     TimeProvider clock)
 {
-    public async Task<Refusal?> RunAsync(ProviderClient client)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<Refusal?> RunAsync(ProviderClient client)
     {
         using var run = grant.Run();
         if (exchange.Cache is not { Flight: { } flight } wish)
@@ -41,7 +43,8 @@ internal sealed class Forwarding(
     /// <param name="revoked">The token was revoked.</param>
     /// <param name="callIsUnwanted">Ends the call, since nobody wants its answer.</param>
     /// <param name="callIsRevoked">Ends the call, since the token was revoked.</param>
-    private async Task<CallEnd> AskAsync(
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<CallEnd> AskAsync(
         ProviderClient client, CancellationToken revoked, CancellationToken callIsUnwanted,
         CancellationToken callIsRevoked)
     {
@@ -74,7 +77,8 @@ internal sealed class Forwarding(
         }
     }
 
-    private async Task<CallEnd> RelayAsync(HttpResponseMessage answer, Cutoff cutoff, CancellationToken revoked)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<CallEnd> RelayAsync(HttpResponseMessage answer, Cutoff cutoff, CancellationToken revoked)
     {
         var upgradeWasAsked = WebSocketUpgrade.IsAskedBy(exchange.Http);
         if (!AnswerRelay.IsValid(answer, upgradeWasAsked))
@@ -100,14 +104,20 @@ internal sealed class Forwarding(
         return new CallEnd(await RelayBodyAsync(answer, cutoff));
     }
 
-    private async Task<Refusal?> RelayBodyAsync(HttpResponseMessage answer, Cutoff cutoff)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Refusal?> RelayBodyAsync(HttpResponseMessage answer, Cutoff cutoff)
     {
         var response = exchange.Http.Response;
         try
         {
-            await (answer.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols
-                ? new UpgradeRelay(exchange, cutoff, judge, meter).RunAsync(answer, route.Provider.Timeouts)
-                : AnswerRelay.CopyBodyAsync(answer, exchange, cutoff, route.Provider.Timeouts));
+            if (answer.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
+            {
+                await new UpgradeRelay(exchange, cutoff, judge, meter).RunAsync(answer, route.Provider.Timeouts);
+            }
+            else
+            {
+                await AnswerRelay.CopyBodyAsync(answer, exchange, cutoff, route.Provider.Timeouts);
+            }
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LlmProxy.Http;
 using LlmProxy.Limits;
 using LlmProxy.Providers;
@@ -57,6 +58,7 @@ internal sealed class ProxyPipeline(
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Refusal?> ServeAsync(Exchange exchange)
     {
         var http = exchange.Http;
@@ -104,6 +106,7 @@ internal sealed class ProxyPipeline(
             ?? await AnswerAsync(exchange, grant, destination);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Refusal?> AnswerAsync(Exchange exchange, Grant grant, ProviderRoute destination)
     {
         // 5. Is the answer here already, or on its way to somebody else of the project? Then it costs nothing.

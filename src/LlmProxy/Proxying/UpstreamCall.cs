@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using LlmProxy.Providers;
 using LlmProxy.Tokens;
@@ -23,7 +24,8 @@ internal sealed class UpstreamCall(
     private RetryRules Rules => route.Provider.Resilience.Retry;
 
     /// <summary>Its failures are those of <see cref="ProviderClient"/>.</summary>
-    public async Task<HttpResponseMessage> SendAsync(ProviderClient client)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<HttpResponseMessage> SendAsync(ProviderClient client)
     {
         client.Budget.Earn();
         for (var attempt = 0; ; attempt++)

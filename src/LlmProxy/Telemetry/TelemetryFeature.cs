@@ -16,6 +16,9 @@ internal static class TelemetryFeature
             .AddFilter("Microsoft", LogLevel.Warning)
             .AddFilter("System", LogLevel.Warning)
 
+            // Would log nothing, but makes an activity and a scope for each request as long as it may.
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
+
             // A failed start is said once, in a sentence, by whoever started.
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None));
         return services;

@@ -191,6 +191,38 @@ public sealed class EventTests(EventRig rig) : IClassFixture<EventRig>
         AssertInOrder(logged);
     }
 
+    /// <summary>Counted when the file is complete, so that no later one is missed.</summary>
+    [Fact]
+    public async Task There_are_as_many_events_as_exchanges()
+    {
+        await using var own = await EventRig.StartAsync();
+        var token = await own.TokenAsync();
+        List<string> ids = [];
+        foreach (var call in ModelCall.Names.Select(static name => ModelCall.Of(name.Data)))
+        {
+            await SendAsync("POST", call.Target, token.Secret, call.Body, ModelCall.Version);
+            await SendAsync("POST", call.Target, token.Secret, call.Body, "x-simulator-cut-after-bytes: 10");
+            await SendAsync("POST", call.Target, token.Secret, call.Body, "x-simulator-cut-before-headers: true");
+            await SendAsync("POST", call.Target, token.Secret, call.Body, "x-simulator-status: 503");
+            await SendAsync("POST", "/away" + call.Target, token.Secret, call.Body);
+            await SendAsync("POST", call.Target, "nobodys-token", call.Body);
+            await SendAsync("POST", "/nowhere", token.Secret, call.Body);
+            await SendAsync("GET", "/v1/models", token.Secret, string.Empty);
+        }
+
+        Assert.Equal(0, (await own.Proxy.StopAsync()).ExitCode);
+
+        Assert.Equal(
+            ids.Order(StringComparer.Ordinal),
+            own.Log.Read().Select(static logged => logged.RequestId).Order(StringComparer.Ordinal));
+
+        Task<RawAnswer?> SendAsync(string method, string target, string secret, string body, params string[] lines)
+        {
+            ids.Add(EventRig.NewId());
+            return own.SendAsync(ids[^1], method, target, secret, body, lines);
+        }
+    }
+
     private async Task<System.Text.Json.JsonElement> RowAsync(IssuedToken token)
     {
         var answer = await rig.Proxy.Management.SendAsync("GET", $"/manage/usage?token_id={token.Id}");

@@ -54,31 +54,47 @@ internal sealed class LunarySink(SinkPost post, Uri address, SinkHeader credenti
             _ => DeliveryOutcome.Refused("Lunary did not take it"),
         })];
 
-    /// <summary>For each run, whether all of its events were taken; null for what is no answer of Lunary's.</summary>
+    /// <summary>
+    /// For each run, whether all of its events were taken, as far as the answer was read; null for what is no answer of
+    /// Lunary's.
+    /// </summary>
     private static Dictionary<string, bool>? ReadResults(ReadOnlyMemory<byte> answer)
     {
+        var reader = new Utf8JsonReader(answer.Span, isFinalBlock: false, default);
+        Dictionary<string, bool>? results = null;
         try
         {
-            using var document = JsonDocument.Parse(answer);
-            if (document.RootElement.Member("results") is not { ValueKind: JsonValueKind.Array } list)
+            while (results is null && reader.Read())
             {
-                return null;
+                results = reader is { CurrentDepth: 1, TokenType: JsonTokenType.PropertyName }
+                    && reader.ValueTextEquals("results"u8) && reader.Read()
+                    && reader.TokenType == JsonTokenType.StartArray
+                        ? new Dictionary<string, bool>(StringComparer.Ordinal)
+                        : null;
             }
 
-            var results = new Dictionary<string, bool>(StringComparer.Ordinal);
-            foreach (var result in list.Items())
+            while (results is not null && reader.Read() && reader.TokenType != JsonTokenType.EndArray
+                && JsonDocument.TryParseValue(ref reader, out var result))
             {
-                var accepted = result.Member("success").ValueKind == JsonValueKind.True
-                    || result.TextOf("error")?.Contains(Duplicate, StringComparison.OrdinalIgnoreCase) == true;
-                var run = result.TextOf("id") ?? string.Empty;
-                results[run] = accepted && results.GetValueOrDefault(run, true);
+                using (result)
+                {
+                    Note(results, result.RootElement);
+                }
             }
-
-            return results;
         }
         catch (JsonException)
         {
-            return null;
+            // What was read until here was Lunary's.
         }
+
+        return results;
+    }
+
+    private static void Note(Dictionary<string, bool> results, JsonElement result)
+    {
+        var accepted = result.Member("success").ValueKind == JsonValueKind.True
+            || result.TextOf("error")?.Contains(Duplicate, StringComparison.OrdinalIgnoreCase) == true;
+        var run = result.TextOf("id") ?? string.Empty;
+        results[run] = accepted && results.GetValueOrDefault(run, true);
     }
 }

@@ -89,7 +89,6 @@ internal static class OtlpSpan
         attributes.Add("http.request.method", exchange.Method);
         attributes.Add("http.response.status_code", exchange.Status == 0 ? null : exchange.Status);
         attributes.Add("url.path", exchange.Path);
-        attributes.Add("client.address", exchange.ClientIp);
         if (string.Equals(exchange.Provider, "openai", StringComparison.OrdinalIgnoreCase))
         {
             attributes.Add("openai.response.service_tier", exchange.ServiceTier);
@@ -99,6 +98,7 @@ internal static class OtlpSpan
         attributes.Add("llm_proxy.request.id", exchange.RequestId);
         attributes.Add("llm_proxy.project.id", exchange.ProjectId);
         attributes.Add("llm_proxy.token.id", exchange.TokenId);
+        attributes.Add("llm_proxy.client.ip", exchange.ClientIp);
         attributes.Add("llm_proxy.outcome", exchange.Outcome);
         attributes.Add("llm_proxy.refusal", exchange.Refusal);
         attributes.Add("llm_proxy.reason", exchange.Reason);

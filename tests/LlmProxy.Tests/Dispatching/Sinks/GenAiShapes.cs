@@ -82,7 +82,6 @@ internal static class GenAiShapes
         ["http.request.method"] = Shape.Text,
         ["http.response.status_code"] = Shape.Count,
         ["url.path"] = Shape.Text,
-        ["client.address"] = Shape.Text,
     };
 
     /// <summary>Attributes that the conventions do not know, or know otherwise; ours are free.</summary>

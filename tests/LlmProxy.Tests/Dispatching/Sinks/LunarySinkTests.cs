@@ -214,6 +214,22 @@ public sealed class LunarySinkTests
     }
 
     [Fact]
+    public async Task Of_an_answer_that_is_too_long_the_beginning_counts()
+    {
+        var words = new string('x', 500);
+        await using var service = await StartAsync(_ => words);
+        await using var sink = Given.Sink("lunary", service);
+
+        var outcomes = await sink.DeliverAsync([.. Given.Records(200)]);
+
+        Assert.InRange(outcomes.Count(static outcome => outcome == "Refused Lunary did not take it"), 50, 150);
+        Assert.Equal(
+            200,
+            outcomes.Count(static outcome =>
+                outcome is "Refused Lunary did not take it" or "TryLater not in Lunary's answer"));
+    }
+
+    [Fact]
     public async Task An_event_that_cannot_be_read_does_not_hold_up_the_others()
     {
         await using var service = await StartAsync();

@@ -226,7 +226,8 @@ public sealed partial class BenchmarkResultTests : IAsyncLifetime
             ended.Output);
         Assert.Equal(
             ["latency", "failed", "first byte", "proxy", "upstream"],
-            Row().Matches(ended.Output).Select(static row => row.Groups["label"].Value));
+            Row().Matches(ended.Output).Select(static row => row.Groups["label"].Value),
+            StringComparer.Ordinal);
     }
 
     [Fact]
@@ -276,7 +277,7 @@ public sealed partial class BenchmarkResultTests : IAsyncLifetime
 
         Assert.Equal((exitCode, string.Empty), (ended.ExitCode, ended.Errors));
         Assert.Equal((0, count), ((int)result["succeeded"]!, (int)result["failed"]!));
-        Assert.Equal([kind], failures.Where(static pair => (int)pair.Value! > 0).Select(static pair => pair.Key));
+        Assert.Equal(kind, Assert.Single(failures, static pair => (int)pair.Value! > 0).Key);
         Assert.Equal(count, (int)result["failed_latency_ms"]!["count"]!);
     }
 

@@ -32,8 +32,8 @@ internal sealed class ServerUnderTest
             apis:
               chat:
                 base_url: http://{{upstreams.Chat}}
-                allowed_endpoints: [/v1/chat/completions]
-                allowed_methods: [POST]
+                allowed_endpoints: [/v1/chat/completions, /v1/models]
+                allowed_methods: [POST, GET]
               streams:
                 base_url: http://{{upstreams.Streams}}
                 allowed_endpoints: [/v1/chat/completions]

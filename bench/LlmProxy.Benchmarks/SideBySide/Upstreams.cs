@@ -42,6 +42,10 @@ internal sealed class Upstreams : IAsyncDisposable
                 default_type application/json;
                 add_header x-request-id req_0123456789abcdef;
                 add_header openai-processing-ms 12;
+                location = /v1/models {
+                    add_header Cache-Control "max-age=300";
+                    return 200 '{{Answer.ReplaceLineEndings("")}}';
+                }
                 location / { return 200 '{{Answer.ReplaceLineEndings("")}}'; }
             }
             """;

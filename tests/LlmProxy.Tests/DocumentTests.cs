@@ -5,23 +5,32 @@ using Xunit;
 
 namespace LlmProxy.Tests;
 
-/// <summary>What the documents say about the code is true.</summary>
+/// <summary>
+/// What the documents say about the code is true. With <c>UPDATE_SETTINGS=1</c> the tables of settings are written anew.
+/// </summary>
 public sealed partial class DocumentTests
 {
-    [Fact]
-    public async Task The_README_lists_the_settings_that_the_code_reads()
+    [Theory]
+    [InlineData("README.md", "## Settings")]
+    [InlineData("docs/guide/configuration.md", "## All settings")]
+    public async Task The_README_lists_the_settings_that_the_code_reads(string page, string heading)
     {
-        var readme = await Repository.ReadAsync("README.md");
+        var document = await Repository.ReadAsync(page);
         var settings = ProcessSettings.Open(new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["ENV"] = "/dev/null",
             ["MANAGEMENT_TOKEN"] = "what-a-test-is-allowed-to-know",
         });
         Server.ReadSettings(settings);
+        var rows = settings.Known.Select(RowOf).ToList();
+        if (Environment.GetEnvironmentVariable("UPDATE_SETTINGS") == "1")
+        {
+            var table = string.Join('\n', RowsUnder(heading, document));
+            document = document.Replace(table, string.Join('\n', rows), StringComparison.Ordinal);
+            await File.WriteAllTextAsync(Repository.PathOf(page), document, TestContext.Current.CancellationToken);
+        }
 
-        var listed = RowsUnder("## Settings", readme);
-
-        AssertSame(settings.Known.Select(RowOf), listed);
+        AssertSame(rows, RowsUnder(heading, document));
     }
 
     [Fact]

@@ -59,7 +59,9 @@ public sealed class BenchmarkTests(ProxyBeforeSimulator rig) : IClassFixture<Pro
         Assert.InRange(Number(closed, "latency_ms", "p50"), 200, 1500);
         Assert.InRange(Number(open, "service_ms", "p50"), 200, 1500);
         Assert.InRange(Number(open, "latency_ms", "max"), 1500, 3500);
-        Assert.True(Number(open, "failures", "not_sent") > 0);
+
+        // Which of the two depends on milliseconds: whether any patience was left when the connection was free.
+        Assert.True(Number(open, "failures", "timeout") + Number(open, "failures", "not_sent") > 0);
         Assert.Equal(50, Number(open, "requests"));
     }
 

@@ -6,7 +6,8 @@ using Xunit;
 namespace LlmProxy.Tests;
 
 /// <summary>
-/// What the documents say about the code is true. With <c>UPDATE_SETTINGS=1</c> the tables of settings are written anew.
+/// What the documents say about the code is true. With <c>UPDATE_SETTINGS=1</c> the tables of settings are written
+/// anew.
 /// </summary>
 public sealed partial class DocumentTests
 {
